@@ -1,0 +1,115 @@
+/** Reading YAML files so that every fault is reported as `file:line:column: what; mend`. */
+import { isMap, isSeq, LineCounter, parseAllDocuments } from "yaml";
+import type { Document, Node, Pair, Scalar } from "yaml";
+import * as z from "zod";
+import { UsageError } from "./errors.ts";
+
+/** Where something stands in a file; line and column count from 1. */
+export interface Position {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** `configs/machines/amd.yaml:9:15` */
+export const positionText = ({ file, line, column }: Position): string => `${file}:${line}:${column}`;
+
+/** A fault in a configuration file. */
+export class ConfigError extends UsageError {
+  override readonly name: string = "ConfigError";
+  readonly position: Position;
+  constructor(position: Position, fault: string) {
+    super(`${positionText(position)}: ${fault}`);
+    this.position = position;
+  }
+}
+
+type Path = readonly PropertyKey[];
+
+/** One YAML document that fits its schema. */
+export interface Loaded<T> {
+  readonly value: T;
+  /** Where the value at a path, or the nearest one around it, stands. */
+  at(path: Path): Position;
+  /** Checks the part of the document at a path against a schema of its own. */
+  parse<U>(schema: z.ZodType<U>, path: Path): U;
+}
+
+/**
+ * Reads every document of a YAML file and checks it against a schema. Whole numbers arrive as bigint.
+ * @param file path to read
+ * @param shownAs how messages name the file
+ * @throws ConfigError for the first fault of syntax or schema; UsageError when the file can't be read
+ */
+export async function loadYaml<T>(file: string, shownAs: string, schema: z.ZodType<T>): Promise<Loaded<T>[]> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(file);
+  } catch (error) {
+    throw new UsageError(`${shownAs}: can't be read (${(error as Error).message})`, { cause: error });
+  }
+  return parseYaml(text, shownAs, schema);
+}
+
+/** The same for a text already at hand. */
+export function parseYaml<T>(text: string, shownAs: string, schema: z.ZodType<T>): Loaded<T>[] {
+  const lines = new LineCounter();
+  const documents = parseAllDocuments(text, { lineCounter: lines, intAsBigInt: true, uniqueKeys: true });
+  if (!Array.isArray(documents)) throw new UsageError(`${shownAs}: is empty; write at least one document`);
+  const positionAt = (offset: number): Position => {
+    const { line, col } = lines.linePos(offset);
+    return { file: shownAs, line, column: col };
+  };
+  return documents.map((document) => {
+    const fault = document.errors[0];
+    if (fault) throw new ConfigError(positionAt(fault.pos[0]), fault.message.split("\n")[0] ?? fault.code);
+    const whole: unknown = document.toJS();
+    const at = (path: Path) => positionAt(offsetOf(document, path));
+    const parse = <U>(schema: z.ZodType<U>, path: Path): U => {
+      const checked = schema.safeParse(valueAt(whole, path));
+      if (checked.success) return checked.data;
+      throw issueError(document, positionAt, path, checked.error.issues[0]);
+    };
+    return { value: parse(schema, []), at, parse };
+  });
+}
+
+const valueAt = (whole: unknown, path: Path): unknown =>
+  path.reduce((value, step) => (value as Record<PropertyKey, unknown>)[step], whole);
+
+function issueError(
+  document: Document.Parsed,
+  positionAt: (offset: number) => Position,
+  within: Path,
+  issue: z.core.$ZodIssue | undefined,
+): ConfigError {
+  const path = [...within, ...(issue?.path ?? [])];
+  if (issue?.code === "unrecognized_keys") {
+    const key = issue.keys[0] ?? "";
+    return new ConfigError(positionAt(offsetOf(document, [...path, key], true)), `unknown key ${key}`);
+  }
+  const where = path.length > 0 ? `${path.map(String).join(".")}: ` : "";
+  return new ConfigError(positionAt(offsetOf(document, path)), `${where}${issue?.message ?? "is wrong"}`);
+}
+
+/** Offset of the node at a path (of its key, for `ofKey`), or of the last node on the way to it. */
+function offsetOf(document: Document.Parsed, path: Path, ofKey = false): number {
+  let node: Node | null | undefined = document.contents;
+  let offset = node?.range?.[0] ?? 0;
+  for (const [depth, step] of path.entries()) {
+    const pair = pairOf(node, String(step));
+    const key = pair?.key;
+    const next: Node | null | undefined = pair ? pair.value : itemOf(node, Number(step));
+    if (key?.range && (ofKey || !next) && depth === path.length - 1) return key.range[0];
+    if (!next?.range) return key?.range?.[0] ?? offset;
+    offset = next.range[0];
+    node = next;
+  }
+  return offset;
+}
+
+const pairOf = (node: unknown, name: string): Pair<Scalar, Node | null> | undefined =>
+  isMap<Scalar, Node | null>(node) ? node.items.find(({ key }) => String(key.value) === name) : undefined;
+
+const itemOf = (node: unknown, index: number): Node | undefined =>
+  isSeq<Node>(node) ? node.items[index] : undefined;

@@ -1,0 +1,55 @@
+/** What a kernel is predicted to find on a machine, before anyone looks. */
+import { type Range, U64_MAX } from "../model/range_list.ts";
+import { mergeRegions, type ReservedRegion } from "../model/reserved.ts";
+import { isFrom } from "../model/semantics.ts";
+import type { KernelVersion } from "../model/version.ts";
+import type { Group, Iommu } from "../model/world.ts";
+import { addressesOf, type Machine } from "./machine.ts";
+
+/** Where x86 devices write their interrupts. [spec §0.3] */
+const MSI: ReservedRegion = { start: 0xfee00000n, last: 0xfeefffffn, kind: "msi" };
+
+/** AMD's HyperTransport window. [spec §9.3] */
+const HYPERTRANSPORT: ReservedRegion = { start: 0xfd00000000n, last: 0xffffffffffn, kind: "reserved" };
+
+/** Address widths that QEMU gives an IOMMU when not told otherwise. [QEMU 10.0; spec §10] */
+const DEFAULT_ADDRESS_BITS = { intel: 48, amd: 64, virtio: 39 } as const;
+
+const upTo = (bits: number): Range => ({ start: 0n, last: (1n << BigInt(bits)) - 1n });
+
+/** The groups of a machine whose devices vfio-pci may take, in the order of its slots. [spec §16] */
+export function predictedGroups(machine: Machine, version: KernelVersion): Group[] {
+  const iommu = predictedIommu(machine, version);
+  const regions = predictedRegions(machine);
+  return machine.slots.map((slot) => {
+    const devices = addressesOf(slot);
+    return { iommu, devices, viable: true, reserved: mergeRegions(devices.flatMap(() => regions)) };
+  });
+}
+
+function predictedRegions({ iommu }: Machine): ReservedRegion[] {
+  return iommu.kind === "amd" ? [MSI, HYPERTRANSPORT] : [MSI];
+}
+
+function predictedIommu({ iommu: { kind, addressBits, interruptRemapping } }: Machine, version: KernelVersion): Iommu {
+  const bits = addressBits ?? DEFAULT_ADDRESS_BITS[kind];
+  return {
+    name: kind,
+    aperture: bits === 64 ? { start: 0n, last: U64_MAX } : upTo(bits),
+    pageSizes: predictedPageSizes(kind, version),
+    isolatesInterrupts: kind !== "virtio" && interruptRemapping,
+    enforcesCoherency: kind === "amd",
+  };
+}
+
+/** [spec §6.2] */
+function predictedPageSizes(kind: Machine["iommu"]["kind"], version: KernelVersion): bigint {
+  switch (kind) {
+    case "intel":
+      return 0x40201000n;
+    case "amd":
+      return isFrom(version, "6.12") ? 0x000fff7ffffff000n : 0xffffff7ffffff000n;
+    case "virtio":
+      return 0xfffffffffffff000n;
+  }
+}

@@ -1,0 +1,190 @@
+/** Containers, groups and devices: what is opened, joined, left and closed. [spec §1] */
+import { ok, refused } from "./answer.ts";
+import { hex } from "./range_list.ts";
+import { type Container, entryOf, type OpenGroup, type Outcome, type State, withEntry } from "./state.ts";
+import { attachGroup, detachGroup, emptyType1 } from "./type1.ts";
+
+/** Extension and IOMMU type numbers of linux/vfio.h that the rules mention. */
+const TYPE1 = 1n;
+const DMA_CACHE_COHERENT = 4n;
+const TYPE1_V2 = 3n;
+const TYPE1_NESTING = 6n;
+const UNMAP_ALL = 9n;
+const UPDATE_VADDR = 10n;
+
+const VIABLE = 1;
+const CONTAINER_SET = 2;
+
+const setContainer = (state: State, key: string, container: Container | undefined): State => ({
+  ...state,
+  containers: withEntry(state.containers, key, container),
+});
+
+const setGroup = (state: State, name: string, group: OpenGroup | undefined): State => ({
+  ...state,
+  groups: withEntry(state.groups, name, group),
+});
+
+/** A handle that the scenario is using out of order, or has misspelt: not the kernel's business. */
+export class HandleError extends Error {
+  override name = "HandleError";
+}
+
+/** The container behind an open handle. */
+export function openContainer(state: State, key: string): Container {
+  const container = state.containers.get(key);
+  if (!container?.open) throw new HandleError(`container ${key} is not open`);
+  return container;
+}
+
+/** The group behind an open handle. */
+export function openGroup(state: State, name: string): OpenGroup {
+  const group = state.groups.get(name);
+  if (!group?.open) throw new HandleError(`group ${name} is not open`);
+  return group;
+}
+
+/** Opens /dev/vfio/vfio: a new container without IOMMU. [spec §1.1] */
+export function open(state: State, key: string): Outcome {
+  if (state.containers.has(key)) throw new HandleError(`container ${key} exists already`);
+  return { state: setContainer(state, key, { open: true, groups: [] }), answer: ok() };
+}
+
+/** Closes the container's descriptor; groups inside keep it, and its mappings, alive. [spec §1.6] */
+export function close(state: State, key: string): Outcome {
+  const container = openContainer(state, key);
+  const left = container.groups.length > 0 ? { ...container, open: false } : undefined;
+  return { state: setContainer(state, key, left), answer: ok() };
+}
+
+/** Opens /dev/vfio/N, which one opener at a time may have. [spec §1.1] */
+export function groupOpen(state: State, name: string): Outcome {
+  if (!state.world.has(name)) throw new HandleError(`the world has no group ${name}`);
+  if (state.groups.has(name)) return { state, answer: refused("EBUSY") };
+  return { state: setGroup(state, name, { open: true, devices: [] }), answer: ok() };
+}
+
+/** Closes the group's descriptor; open devices keep the group where it is. [spec §1.6] */
+export function groupClose(state: State, name: string): Outcome {
+  const closed = setGroup(state, name, { ...openGroup(state, name), open: false });
+  return { state: releaseWhenUnused(closed, name), answer: ok() };
+}
+
+/** VFIO_GROUP_GET_STATUS. [spec §1.3] */
+export function groupStatus(state: State, name: string): Outcome {
+  const { container } = openGroup(state, name);
+  const viable = entryOf(state.world, name).viable;
+  const flags = container !== undefined ? VIABLE | CONTAINER_SET : viable ? VIABLE : 0;
+  return { state, answer: ok({ flags: hex(flags) }) };
+}
+
+/** VFIO_GROUP_SET_CONTAINER; attaches at once where the container has an IOMMU. [spec §1.4] */
+export function groupSetContainer(state: State, name: string, key: string): Outcome {
+  const group = openGroup(state, name);
+  const container = openContainer(state, key);
+  if (group.container !== undefined) return { state, answer: refused("EINVAL") };
+  if (!entryOf(state.world, name).viable) return { state, answer: refused("EPERM") };
+  const joined = { ...container, groups: [name, ...container.groups] };
+  const inContainer = (state: State) => setGroup(state, name, { ...group, container: key });
+  if (!container.type1) return { state: inContainer(setContainer(state, key, joined)), answer: ok() };
+
+  const { state: after, result } = attachGroup(state, container.type1, name);
+  if (typeof result === "string") return { state: after, answer: refused(result) };
+  return { state: inContainer(setContainer(after, key, { ...joined, type1: result })), answer: ok() };
+}
+
+/** VFIO_GROUP_UNSET_CONTAINER. [spec §1.6] */
+export function groupUnsetContainer(state: State, name: string): Outcome {
+  const group = openGroup(state, name);
+  if (group.container === undefined) return { state, answer: refused("EINVAL") };
+  if (group.devices.length > 0) return { state, answer: refused("EBUSY") };
+  return { state: leaveContainer(state, name), answer: ok() };
+}
+
+/** VFIO_SET_IOMMU: chooses the backend and attaches all groups, newest first. [spec §1.5] */
+export function setIommu(state: State, key: string, type: bigint): Outcome {
+  const container = openContainer(state, key);
+  if (container.groups.length === 0 || container.type1) return { state, answer: refused("EINVAL") };
+  const { knowsNesting, knowsUnmapAll } = state.semantics;
+  if (type === TYPE1_NESTING && knowsNesting) return { state, answer: refused("EINVAL") };
+  if (type === UNMAP_ALL && knowsUnmapAll) return { state, answer: refused("EINVAL") };
+  if (type !== TYPE1 && type !== TYPE1_V2) return { state, answer: refused("ENODEV") };
+
+  let type1 = emptyType1(type === TYPE1 ? 1 : 2, state.dmaEntryLimit);
+  for (const [index, name] of container.groups.entries()) {
+    const { state: after, result } = attachGroup(state, type1, name);
+    state = after;
+    if (typeof result === "string") {
+      const attached = container.groups.slice(0, index).reverse();
+      for (const earlier of attached) ({ state, type1 } = detachGroup(state, type1, earlier));
+      return { state, answer: refused(result) };
+    }
+    type1 = result;
+  }
+  return { state: setContainer(state, key, { ...container, type1 }), answer: ok() };
+}
+
+/** VFIO_CHECK_EXTENSION. [spec §1.2] */
+export function checkExtension(state: State, key: string, extension: bigint): Outcome {
+  const { type1 } = openContainer(state, key);
+  return { state, answer: ok({ value: hasExtension(state, type1 !== undefined, key, extension) ? "1" : "0" }) };
+}
+
+function hasExtension(state: State, isSet: boolean, key: string, extension: bigint): boolean {
+  switch (extension) {
+    case TYPE1:
+    case TYPE1_V2:
+      return true;
+    case DMA_CACHE_COHERENT:
+      return isSet &&
+        openContainer(state, key).groups.every((name) =>
+          entryOf(state.world, name).iommu.enforcesCoherency
+        );
+    case TYPE1_NESTING:
+      return state.semantics.knowsNesting;
+    case UNMAP_ALL:
+      return state.semantics.knowsUnmapAll;
+    case UPDATE_VADDR:
+      return isSet && state.semantics.knowsUnmapAll;
+    default:
+      return false;
+  }
+}
+
+/** VFIO_GROUP_GET_DEVICE_FD for one of the group's devices. [spec §1.6] */
+export function deviceOpen(state: State, device: string, name: string): Outcome {
+  const group = openGroup(state, name);
+  const container = group.container === undefined ? undefined : state.containers.get(group.container);
+  if (!container?.type1) return { state, answer: refused("EINVAL") };
+  return { state: setGroup(state, name, { ...group, devices: [...group.devices, device] }), answer: ok() };
+}
+
+/** Closes a device; the last one of a group whose own descriptor is closed releases the group. [spec §1.6] */
+export function deviceClose(state: State, device: string): Outcome {
+  const [name, group] = [...state.groups].find(([, { devices }]) => devices.includes(device)) ?? [];
+  if (name === undefined || !group) throw new HandleError(`device ${device} is not open`);
+  const closed = { ...group, devices: group.devices.filter((other) => other !== device) };
+  return { state: releaseWhenUnused(setGroup(state, name, closed), name), answer: ok() };
+}
+
+function releaseWhenUnused(state: State, name: string): State {
+  const { open, devices, container } = entryOf(state.groups, name);
+  if (open || devices.length > 0) return state;
+  return setGroup(container === undefined ? state : leaveContainer(state, name), name, undefined);
+}
+
+/** Takes the group out of its container; with the last group the backend and all mappings go. */
+function leaveContainer(state: State, name: string): State {
+  const { container: key, ...rest } = entryOf(state.groups, name);
+  if (key === undefined) return state;
+  const { type1, ...container } = entryOf(state.containers, key);
+  const groups = container.groups.filter((other) => other !== name);
+  let left: Container = { ...container, groups };
+  if (type1) {
+    const detached = detachGroup(state, type1, name);
+    state = detached.state;
+    if (groups.length > 0) left = { ...left, type1: detached.type1 };
+  }
+  const alive = left.open || groups.length > 0 ? left : undefined;
+  return setGroup(setContainer(state, key, alive), name, rest);
+}

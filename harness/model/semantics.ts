@@ -1,0 +1,99 @@
+/**
+ * Where kernel versions differ. Rules that changed are switches; what is wrong in a range of versions is a
+ * named deviation, which the model can be asked to imitate or not. [spec §12, §15]
+ */
+import type { Errno } from "./answer.ts";
+import { compareVersions, type KernelVersion, parseVersion } from "./version.ts";
+
+/** A way in which real kernels depart from what is right, and the versions that do so. */
+export interface Deviation {
+  readonly name: string;
+  /** What a user of the kernel sees. */
+  readonly summary: string;
+  readonly spec: string;
+  readonly from: string;
+  /** First version that does it right; open while no kernel does. */
+  readonly before?: string;
+}
+
+/** Every deviation that the model can imitate. */
+export const DEVIATIONS = [
+  {
+    name: "sticky-edges",
+    summary: "a detached group's region at an edge of the list stays excluded while its domain lives",
+    spec: "§3.3, §12 Q1",
+    from: "5.4",
+  },
+  {
+    name: "unmap-to-the-end",
+    summary: "UNMAP of a range that ends at 2^64 unmaps nothing and reports success",
+    spec: "§5.3, §12 R1b",
+    from: "4.0",
+    before: "6.18",
+  },
+  {
+    name: "map-at-the-top",
+    summary: "a mapping that ends at 2^64 can be neither seen nor unmapped, and its pages stay pinned",
+    spec: "§4.3, §12 R1a, R1c",
+    from: "4.0",
+    before: "6.18",
+  },
+  {
+    name: "conflict-to-the-end",
+    summary: "a reserved region that ends at 2^64 doesn't conflict with a mapping inside it",
+    spec: "§2.3, §12 R1e",
+    from: "5.4",
+    before: "6.18",
+  },
+] as const satisfies readonly Deviation[];
+
+export type DeviationName = typeof DEVIATIONS[number]["name"];
+
+/** The rules of one kernel version. */
+export interface Semantics {
+  readonly version: KernelVersion;
+  /** Errno of a MAP or UNMAP range that wraps around. [spec §4.1, §5.1] */
+  readonly wrapErrno: Errno;
+  /** MAP tests for size 0 and wrapping before prot flags and alignment. [spec §4.1 rows 3a, 3b] */
+  readonly mapTestsWrapFirst: boolean;
+  /** Alignment of each capability behind GET_INFO's header, in bytes. [spec §6.2] */
+  readonly capabilityAlignmentBytes: number;
+  /** GET_INFO writes back as many header bytes as asked for, up to 24, not 16 or 20. [spec §6.1] */
+  readonly infoWritesWholeHeader: boolean;
+  /** SET_IOMMU knows the nesting type. [spec §1.5] */
+  readonly knowsNesting: boolean;
+  /** CHECK_EXTENSION knows UNMAP_ALL, and SET_IOMMU lets that number through to the backend. [spec §1.2, §1.5] */
+  readonly knowsUnmapAll: boolean;
+  readonly deviations: ReadonlySet<DeviationName>;
+}
+
+/** The deviations that kernels of this version show. */
+export const deviationsOf = (version: KernelVersion): ReadonlySet<DeviationName> =>
+  new Set(
+    DEVIATIONS.filter(({ from, ...range }) =>
+      isFrom(version, from) && !("before" in range && isFrom(version, range.before))
+    ).map(({ name }) => name),
+  );
+
+/**
+ * The rules of a kernel version.
+ * @param deviations which of its faults to imitate; none makes the model say what would be right
+ */
+export const semanticsOf = (version: KernelVersion, deviations: ReadonlySet<DeviationName>): Semantics => ({
+  version,
+  wrapErrno: isFrom(version, "6.18") ? "EOVERFLOW" : "EINVAL",
+  mapTestsWrapFirst: isFrom(version, "6.18"),
+  capabilityAlignmentBytes: isFrom(version, "6.6") ? 8 : 1,
+  infoWritesWholeHeader: isFrom(version, "6.6"),
+  knowsNesting: !isFrom(version, "6.13"),
+  knowsUnmapAll: isFrom(version, "5.12"),
+  deviations,
+});
+
+/** Whether `version` is `bound` or newer. */
+export function isFrom(version: KernelVersion, bound: string): boolean {
+  const from = parseVersion(bound);
+  if (!from) throw new RangeError(`${bound} is no kernel version`);
+  return compareVersions(version, from) >= 0;
+}
+

@@ -1,0 +1,126 @@
+/** Groups come and go: the attach and detach of the type1 backend. [spec §2, §3] */
+import type { Errno } from "./answer.ts";
+import { apertureConflicts, excludeReserved, refresh, reservedConflicts, resizeToAperture } from "./iova_list.ts";
+import { conflictsWith, isHidden } from "./mappings.ts";
+import { hull, type Range, type RangeList, U64_MAX } from "./range_list.ts";
+import type { ReservedRegion } from "./reserved.ts";
+import { type Domain, entryOf, type Mapping, type State, type Type1 } from "./state.ts";
+import type { Iommu } from "./world.ts";
+
+/** What an attach or a detach leads to. The state carries what happened besides: consumed failures, leaks. */
+export interface Attached {
+  readonly state: State;
+  readonly result: Type1 | Errno;
+}
+
+/** A backend without groups, as SET_IOMMU makes it. */
+export const emptyType1 = (unmapRules: 1 | 2, mappingLimit: number): Type1 => ({
+  unmapRules,
+  domains: [],
+  list: [],
+  mappings: [],
+  mappingLimit,
+});
+
+const iommuOf = (state: State, group: string): Iommu => entryOf(state.world, group).iommu;
+
+/** Asks the core for the regions of a group, which fails with ENOMEM when a failure is due. */
+function collectRegions(state: State, group: string): [State, readonly ReservedRegion[] | undefined] {
+  const due = state.failingCollection;
+  const after = due > 0 ? { ...state, failingCollection: due - 1 } : state;
+  return [after, due === 1 ? undefined : entryOf(state.world, group).reserved];
+}
+
+/**
+ * Adds a group. The list is worked out on a copy and installed only if nothing refuses the group, in the
+ * order that decides which errno wins. [spec §2.1; kernel: vfio_iommu_type1_attach_group]
+ *
+ * @returns the new backend, or EINVAL (conflict, nothing left), ENOMEM (regions not collected),
+ * EPERM (interrupts not isolated); then the caller keeps the old one [spec §2.2]
+ */
+export function attachGroup(state: State, type1: Type1, group: string): Attached {
+  const { aperture, isolatesInterrupts } = iommuOf(state, group);
+  const mapped = (range: Range) => conflictsWith(state.semantics, type1, range);
+
+  if (apertureConflicts(type1.list, aperture, mapped)) return { state, result: "EINVAL" };
+  const [after, regions] = collectRegions(state, group);
+  if (!regions) return { state: after, result: "ENOMEM" };
+  if (reservedConflicts(regions, mapped)) return { state: after, result: "EINVAL" };
+  const list = excludeReserved(resizeToAperture(type1.list, aperture), regions);
+  if (list.length === 0) return { state: after, result: "EINVAL" };
+  if (!isolatesInterrupts && !state.allowUnsafeInterrupts) return { state: after, result: "EPERM" };
+  return { state: after, result: { ...type1, list, domains: join(state, type1.domains, group) } };
+}
+
+/** Puts the group into the first domain that takes it, or into one of its own. [spec §2.7] */
+function join(state: State, domains: readonly Domain[], group: string): readonly Domain[] {
+  const { name } = iommuOf(state, group);
+  const index = domains.findIndex((domain) => domain.iommu === name);
+  if (index < 0) return [{ iommu: name, groups: [group] }, ...domains];
+  return domains.map((domain, at) =>
+    at === index ? { ...domain, groups: [group, ...domain.groups] } : domain
+  );
+}
+
+/**
+ * Removes a group, which can't fail: where the refresh of the list does, the old list stays.
+ * [spec §3.1; kernel: vfio_iommu_type1_detach_group]
+ *
+ * @returns the new backend; without groups it has no mappings either
+ */
+export function detachGroup(state: State, type1: Type1, group: string): { state: State; type1: Type1 } {
+  const domains = type1.domains
+    .map((domain) => ({ ...domain, groups: domain.groups.filter((name) => name !== group) }))
+    .filter((domain) => domain.groups.length > 0);
+  if (domains.length === 0) {
+    return { state: leak(state, type1.mappings), type1: { ...type1, domains, mappings: [], list: [] } };
+  }
+  const [after, regions] = collectAll(state, domains.flatMap((domain) => domain.groups));
+  const domainDied = domains.length < type1.domains.length;
+  const list = regions
+    ? refresh(refreshEnds(state, domains, domainDied, type1.list), regions, type1.list)
+    : type1.list;
+  return { state: after, type1: { ...type1, domains, list } };
+}
+
+/** The regions of all groups, or undefined when collecting one of them fails. */
+function collectAll(state: State, groups: readonly string[]): [State, ReservedRegion[] | undefined] {
+  const all: ReservedRegion[] = [];
+  for (const group of groups) {
+    const [after, regions] = collectRegions(state, group);
+    state = after;
+    if (!regions) return [state, undefined];
+    all.push(...regions);
+  }
+  return [state, all];
+}
+
+/**
+ * From where to where a refreshed list reaches: what all remaining apertures have in common. Kernels work
+ * this out only when a domain died; otherwise the ends stay where the narrowed list had them. [spec §3.3]
+ */
+function refreshEnds(state: State, domains: readonly Domain[], domainDied: boolean, list: RangeList): Range {
+  const ends = hull(list);
+  if (ends && !domainDied && state.semantics.deviations.has("sticky-edges")) return ends;
+  const apertures = domains.flatMap(({ groups }) => groups.map((group) => iommuOf(state, group).aperture));
+  return apertures.reduce(
+    (common, { start, last }) => ({
+      start: start > common.start ? start : common.start,
+      last: last < common.last ? last : common.last,
+    }),
+    { start: 0n, last: U64_MAX },
+  );
+}
+
+/** Mappings are gone; the pages of those that the kernel can't see any more stay pinned. [spec §12 R1a] */
+export function leak(state: State, removed: readonly Mapping[]): State {
+  const pages = removed
+    .filter((mapping) => isHidden(state.semantics, mapping))
+    .reduce((sum, mapping) => sum + mapping.lockedPages, 0n);
+  return pages > 0n ? { ...state, leakedPages: state.leakedPages + pages } : state;
+}
+
+/** Page sizes that all domains offer. [spec §6.2] */
+export const pageSizesOf = (state: State, { domains }: Type1): bigint =>
+  domains.flatMap(({ groups }) => groups)
+    .reduce((common, group) => common & iommuOf(state, group).pageSizes, U64_MAX);

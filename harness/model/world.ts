@@ -1,0 +1,31 @@
+/** The facts the model starts from: what the machine offers before anyone opens a container. */
+import type { Range } from "./range_list.ts";
+import type { ReservedRegion } from "./reserved.ts";
+
+/** One IOMMU, as far as type1 can tell IOMMUs apart. */
+export interface Iommu {
+  /** Groups of IOMMUs with different names never share a domain. [spec §2.7] */
+  readonly name: string;
+  /** The addresses a domain of it can translate. [spec §10] */
+  readonly aperture: Range;
+  /** Bitmap of page sizes as GET_INFO reports it for one domain. [spec §6.2] */
+  readonly pageSizes: bigint;
+  /** Whether a device's interrupts are remapped, so that it can't forge another's. [spec §2.6] */
+  readonly isolatesInterrupts: boolean;
+  /** Whether a domain of it enforces cache coherency (VFIO_DMA_CC_IOMMU). [spec §1.2] */
+  readonly enforcesCoherency: boolean;
+}
+
+/** One IOMMU group. */
+export interface Group {
+  readonly iommu: Iommu;
+  /** The regions of all its devices, merged. [spec §9.1] */
+  readonly reserved: readonly ReservedRegion[];
+  /** PCI addresses, in order. */
+  readonly devices: readonly string[];
+  /** Nobody else, such as a kernel driver on a sibling, owns the group's DMA. [spec §1.3] */
+  readonly viable: boolean;
+}
+
+/** The groups by the names that scenarios give them. */
+export type World = ReadonlyMap<string, Group>;

@@ -1,0 +1,130 @@
+/** Scenarios: named lists of steps, read from YAML. */
+import * as z from "zod";
+import { ConfigError, type Loaded, loadYaml, parseYaml, type Position } from "../config.ts";
+import { EXPECTATION_SHAPE, type Expectation } from "./expectation.ts";
+import { STEP_KINDS } from "./kinds.ts";
+import { GROUP, REGIONS } from "./schemas.ts";
+import type { Step } from "./step.ts";
+
+const GROUP_NEEDS = z.strictObject({
+  devices: z.enum(["one", "several"]).default("one"),
+  reserved: REGIONS.default([]),
+}).describe("What the group must be like");
+
+const CONDITIONS = z.strictObject({
+  iommu: z.array(z.enum(["intel", "amd", "virtio"])).optional(),
+  "interrupts-isolated": z.boolean().optional(),
+  "address-bits": z.bigint().optional().describe("Width of the aperture"),
+  kernel: z.array(z.string().regex(/^(<|>=)\d+\.\d+(\.\d+)?$/, "write a bound such as <6.18")).optional(),
+}).describe("Where the scenario makes sense; left out, everywhere");
+
+const HEADER = z.strictObject({
+  scenario: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "write a name such as attach-refused"),
+  rule: z.string().regex(/§/, "name the section of the specification that this exercises, such as §2.2"),
+  groups: z.record(GROUP, GROUP_NEEDS).default({ A: { devices: "one", reserved: [] } }),
+  when: CONDITIONS.default({}),
+  "allow-unsafe-interrupts": z.boolean().optional()
+    .describe("The module parameter at the start; left out, on where the machine needs it"),
+  leaks: z.boolean().default(false).describe("Leaves a guest behind that nothing else may run in"),
+  steps: z.array(z.unknown()).min(1, "write at least one step"),
+});
+
+/** What a scenario asks of a group. */
+export type GroupNeeds = z.infer<typeof GROUP_NEEDS>;
+export type Conditions = z.infer<typeof CONDITIONS>;
+
+export interface Scenario {
+  /** `seed/attach-refused`: folder and name. */
+  readonly id: string;
+  readonly position: Position;
+  /** Section of the specification. */
+  readonly rule: string;
+  readonly groups: ReadonlyMap<string, GroupNeeds & { readonly position: Position }>;
+  readonly when: Conditions;
+  readonly allowUnsafeInterrupts: boolean | undefined;
+  readonly leaks: boolean;
+  readonly steps: readonly Step[];
+}
+
+/**
+ * Reads the scenarios of a file.
+ * @param folder first part of their ids
+ * @throws ConfigError that points at the first fault
+ */
+export async function loadScenarios(file: string, shownAs: string, folder: string): Promise<Scenario[]> {
+  return (await loadYaml(file, shownAs, HEADER)).map((document) => toScenario(document, folder));
+}
+
+/** The same for a text already at hand. */
+export const parseScenarios = (text: string, shownAs: string, folder: string): Scenario[] =>
+  parseYaml(text, shownAs, HEADER).map((document) => toScenario(document, folder));
+
+function toScenario(document: Loaded<z.infer<typeof HEADER>>, folder: string): Scenario {
+  const { value, at } = document;
+  const groups = Object.entries(value.groups).map(([name, needs]) =>
+    [name, { ...needs, position: at(["groups", name]) }] as const
+  );
+  return {
+    id: `${folder}/${value.scenario}`,
+    position: at(["scenario"]),
+    rule: value.rule,
+    groups: new Map(groups),
+    when: value.when,
+    allowUnsafeInterrupts: value["allow-unsafe-interrupts"],
+    leaks: value.leaks,
+    steps: value.steps.map((written, index) => toStep(document, written, index)),
+  };
+}
+
+function toStep(document: Loaded<unknown>, written: unknown, index: number): Step {
+  const path = ["steps", index];
+  const position = document.at(path);
+  const fields: Record<string, unknown> = typeof written === "string" ? { [written]: null } : { ...written as object };
+  const names = Object.keys(fields).filter((key) => !(key in EXPECTATION_SHAPE));
+  const name = names[0];
+  const kind = name === undefined ? undefined : STEP_KINDS[name];
+  if (name === undefined || !kind) {
+    const known = Object.keys(STEP_KINDS).join(", ");
+    throw new ConfigError(position, `no step is called ${name ?? String(written)}; there are ${known}`);
+  }
+  if (names.length > 1) {
+    throw new ConfigError(document.at([...path, names[1] ?? ""]), `a step does one thing; ${names[1]} is a second`);
+  }
+  const args = typeof written === "string"
+    ? parseBare(kind.schema, name, position)
+    : document.parse(kind.schema, [...path, name]);
+  const { expect, returns, holes } = fields;
+  return {
+    text: stepText(name, fields[name]),
+    position,
+    expect: parseExpectation(document, path, { expect, returns, holes }),
+    unfold: kind.bind(args),
+  };
+}
+
+function parseBare(schema: z.ZodType, name: string, position: Position): unknown {
+  const checked = schema.safeParse(null);
+  if (checked.success) return checked.data;
+  throw new ConfigError(position, `${name} needs to be told what; write ${name}: and its arguments`);
+}
+
+function parseExpectation(
+  document: Loaded<unknown>,
+  path: readonly PropertyKey[],
+  written: Record<string, unknown>,
+): Expectation {
+  const entries = Object.entries(written).filter(([, value]) => value !== undefined).map(([key]) => [
+    key,
+    document.parse(EXPECTATION_SHAPE[key as keyof typeof EXPECTATION_SHAPE] as z.ZodType, [...path, key]),
+  ]);
+  return z.strictObject(EXPECTATION_SHAPE).parse(Object.fromEntries(entries));
+}
+
+/** The step on one line, as the file has it. */
+function stepText(name: string, args: unknown): string {
+  if (args === null || args === undefined) return name;
+  if (typeof args !== "object") return `${name}: ${args}`;
+  return `${name}: {${Object.entries(args).map(([key, value]) => `${key}: ${writtenText(value)}`).join(", ")}}`;
+}
+
+const writtenText = (value: unknown): string => typeof value === "bigint" ? `0x${value.toString(16)}` : String(value);

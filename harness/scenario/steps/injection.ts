@@ -1,0 +1,68 @@
+/** What the guest module resvinj adds to a group's reserved regions, and the failures it injects. */
+import * as z from "zod";
+import { ok } from "../../model/answer.ts";
+import { hex } from "../../model/range_list.ts";
+import { regionText, type ReservedRegion } from "../../model/reserved.ts";
+import type { Group } from "../../model/world.ts";
+import type { Action } from "../action.ts";
+import { defineStep } from "../step.ts";
+
+const PARAMETERS = "/sys/module/resvinj/parameters";
+
+/** sysfs shows regions on a single page; with more of them than this it can't show all. */
+const MAX_REGIONS_IN_SYSFS = 80;
+
+export const clearRegionsAction: Action = {
+  text: "inject nothing",
+  apply: (state) => ({ state, answer: ok() }),
+  command: () => `write ${PARAMETERS}/clear 1`,
+  changes: false,
+};
+
+/** Adds one region to a group for everyone who asks from now on; the world of the model has it already. */
+export const addRegionAction = (group: string, region: ReservedRegion): Action => ({
+  text: `inject into ${group} ${hex(region.start)}..${hex(region.last)} ${region.kind}`,
+  apply: (state) => ({ state, answer: ok() }),
+  command: (names) =>
+    `write ${PARAMETERS}/add ${names.groupNumber(group)} ${hex(region.start)} ${
+      hex(region.last)
+    } ${region.kind}`,
+  changes: false,
+});
+
+/** The kernel's own list of a group's regions, in its order. [spec §9.1] */
+export const regionsAction = (name: string, { reserved }: Group): Action => ({
+  text: `regions ${name}`,
+  apply: (state) => ({ state, answer: ok({ regions: reserved.map(regionText).join(",") || "-" }) }),
+  command: (names) => `regions ${names.groupNumber(name)}`,
+  changes: false,
+});
+
+/** Everything that makes the guest's groups have the regions of the world. */
+export function injectionActions(
+  injected: ReadonlyMap<string, readonly ReservedRegion[]>,
+  world: ReadonlyMap<string, Group>,
+): Action[] {
+  const adds = [...injected].flatMap(([name, regions]) =>
+    regions.map((region) => addRegionAction(name, region))
+  );
+  const looks = [...world].filter(([, { reserved }]) => reserved.length <= MAX_REGIONS_IN_SYSFS)
+    .map(([name, group]) => regionsAction(name, group));
+  return [clearRegionsAction, ...adds, ...looks];
+}
+
+/** Makes one of the next collections of a group's regions fail with ENOMEM; 1 is the next, 0 none. */
+export const failCollectionAction = (call: number): Action => ({
+  text: `fail-collection ${call}`,
+  apply: (state) => ({ state: { ...state, failingCollection: call }, answer: ok() }),
+  command: () => `write ${PARAMETERS}/fail ${call}`,
+  changes: false,
+});
+
+export const failCollectionStep = defineStep(
+  z.bigint().min(0n).max(1000n).transform(Number).describe("Which collection from now on fails with ENOMEM"),
+  function* (call) {
+    yield failCollectionAction(call);
+  },
+);
+

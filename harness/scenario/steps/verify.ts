@@ -1,0 +1,20 @@
+/** Proof that every mapping is still there, since no call lists them. */
+import type { State } from "../../model/state.ts";
+import { MAP_READ, MAP_WRITE, PAGE_SIZE } from "../../model/dma.ts";
+import type { Action } from "../action.ts";
+import { mapAction } from "./map.ts";
+
+/**
+ * Tries to map over the first and the last page of every mapping: as long as it is there, the kernel
+ * refuses with EEXIST before it looks at budget and list. [spec §4.1 row 8]
+ */
+export function mappingsAlive(state: State): Action[] {
+  return [...state.containers].flatMap(([key, { open, type1 }]) => {
+    if (!open || !type1) return [];
+    const pages = type1.mappings.flatMap(({ iova, size }) => [iova, iova + size - PAGE_SIZE]);
+    return [...new Set(pages)].map((iova) => ({
+      ...mapAction(key, { iova, size: PAGE_SIZE, flags: MAP_READ | MAP_WRITE }),
+      changes: false,
+    }));
+  });
+}
