@@ -13,13 +13,19 @@ const MSI: ReservedRegion = { start: 0xfee00000n, last: 0xfeefffffn, kind: "msi"
 const HYPERTRANSPORT: ReservedRegion = { start: 0xfd00000000n, last: 0xffffffffffn, kind: "reserved" };
 
 /** Address widths that QEMU gives an IOMMU when not told otherwise. [QEMU 10.0; spec §10] */
-const DEFAULT_ADDRESS_BITS = { intel: 48, amd: 64, virtio: 39 } as const;
+const DEFAULT_ADDRESS_BITS = { intel: 48, virtio: 39 } as const;
+
+/** What runs the machine and what runs on it. */
+export interface Platform {
+  readonly kernel: KernelVersion;
+  readonly qemu: KernelVersion;
+}
 
 const upTo = (bits: number): Range => ({ start: 0n, last: (1n << BigInt(bits)) - 1n });
 
 /** The groups of a machine whose devices vfio-pci may take, in the order of its slots. [spec §16] */
-export function predictedGroups(machine: Machine, version: KernelVersion): Group[] {
-  const iommu = predictedIommu(machine, version);
+export function predictedGroups(machine: Machine, platform: Platform): Group[] {
+  const iommu = predictedIommu(machine, platform);
   const regions = predictedRegions(machine);
   return machine.slots.map((slot) => {
     const devices = addressesOf(slot);
@@ -31,24 +37,35 @@ function predictedRegions({ iommu }: Machine): ReservedRegion[] {
   return iommu.kind === "amd" ? [MSI, HYPERTRANSPORT] : [MSI];
 }
 
-function predictedIommu({ iommu: { kind, addressBits, interruptRemapping } }: Machine, version: KernelVersion): Iommu {
-  const bits = addressBits ?? DEFAULT_ADDRESS_BITS[kind];
+function predictedIommu({ iommu }: Machine, platform: Platform): Iommu {
+  const { kind, addressBits, interruptRemapping } = iommu;
+  const bits = kind === "amd" ? amdAddressBits(platform) : addressBits ?? DEFAULT_ADDRESS_BITS[kind];
   return {
     name: kind,
     aperture: bits === 64 ? { start: 0n, last: U64_MAX } : upTo(bits),
-    pageSizes: predictedPageSizes(kind, version),
+    pageSizes: predictedPageSizes(kind, platform),
     isolatesInterrupts: kind !== "virtio" && interruptRemapping,
     enforcesCoherency: kind === "amd",
   };
 }
 
-/** [spec §6.2] */
-function predictedPageSizes(kind: Machine["iommu"]["kind"], version: KernelVersion): bigint {
+/** Kernels with generic page tables ask the hardware how many levels it walks: QEMU says 4, since 10.0 6. */
+const asksForLevels = ({ kernel }: Platform): boolean => isFrom(kernel, "7.3");
+const amdLevels = ({ qemu }: Platform): number => (isFrom(qemu, "10.0") ? 6 : 4);
+
+/** [spec §10, AMD v1 tables] */
+function amdAddressBits(platform: Platform): number {
+  return asksForLevels(platform) && amdLevels(platform) === 4 ? 48 : 64;
+}
+
+/** [spec §6.2; for 7.3 on QEMU 7.2 seen on a guest] */
+function predictedPageSizes(kind: Machine["iommu"]["kind"], platform: Platform): bigint {
   switch (kind) {
     case "intel":
       return 0x40201000n;
     case "amd":
-      return isFrom(version, "6.12") ? 0x000fff7ffffff000n : 0xffffff7ffffff000n;
+      if (asksForLevels(platform) && amdLevels(platform) === 4) return 0x00007f7ffffff000n;
+      return isFrom(platform.kernel, "6.12") ? 0x000fff7ffffff000n : 0xffffff7ffffff000n;
     case "virtio":
       return 0xfffffffffffff000n;
   }

@@ -13,11 +13,11 @@ export const PAGE_SIZE = 4096n;
 export const MAP_READ = 1;
 export const MAP_WRITE = 2;
 export const MAP_VADDR = 4;
-const MAP_FLAGS = MAP_READ | MAP_WRITE | MAP_VADDR;
 const MAP_STRUCT_BYTES = 32;
 
+export const UNMAP_DIRTY_BITMAP_FLAG = 1;
 export const UNMAP_ALL_FLAG = 2;
-const UNMAP_FLAGS = 7;
+const UNMAP_VADDR_FLAG = 4;
 const UNMAP_STRUCT_BYTES = 24;
 
 export interface MapRequest {
@@ -36,13 +36,19 @@ export interface UnmapRequest {
   readonly argsz?: number;
 }
 
+/** The flags that the kernel knows: VADDR came with ALL. [spec §4.1 row 2, §5.1 row 2] */
+const mapFlags = ({ knowsUnmapAll }: Semantics): number =>
+  MAP_READ | MAP_WRITE | (knowsUnmapAll ? MAP_VADDR : 0);
+const unmapFlags = ({ knowsUnmapAll }: Semantics): number =>
+  UNMAP_DIRTY_BITMAP_FLAG | (knowsUnmapAll ? UNMAP_ALL_FLAG | UNMAP_VADDR_FLAG : 0);
+
 const isAligned = (...values: bigint[]): boolean => values.every((value) => value % PAGE_SIZE === 0n);
 
 /** What the fields alone get a MAP refused for, first fault first. [spec §4.1 rows 2–6] */
 function mapFieldFault(semantics: Semantics, request: MapRequest): Errno | undefined {
   const { iova, size, flags, vaddr = 0n, argsz = MAP_STRUCT_BYTES } = request;
   const wrapping = wraps(iova, size) || wraps(vaddr, size);
-  if (argsz < MAP_STRUCT_BYTES || (flags & ~MAP_FLAGS) !== 0) return "EINVAL";
+  if (argsz < MAP_STRUCT_BYTES || (flags & ~mapFlags(semantics)) !== 0) return "EINVAL";
   if (semantics.mapTestsWrapFirst && size === 0n) return "EINVAL";
   if (semantics.mapTestsWrapFirst && wrapping) return semantics.wrapErrno;
   const access = flags & (MAP_READ | MAP_WRITE);
@@ -79,7 +85,9 @@ export function mapDma(state: State, key: string, request: MapRequest): Outcome 
 /** What gets an UNMAP refused, first fault first. [spec §5.1] */
 function unmapFault(semantics: Semantics, type1: Type1, request: UnmapRequest): Errno | undefined {
   const { iova, size, flags, argsz = UNMAP_STRUCT_BYTES } = request;
-  if (argsz < UNMAP_STRUCT_BYTES || (flags & ~UNMAP_FLAGS) !== 0) return "EINVAL";
+  if (argsz < UNMAP_STRUCT_BYTES || (flags & ~unmapFlags(semantics)) !== 0) return "EINVAL";
+  // Needs dirty tracking, which nothing here turns on. [spec §5.1 rows 3, 4 and 10]
+  if ((flags & UNMAP_DIRTY_BITMAP_FLAG) !== 0) return "EINVAL";
   if (!isAligned(iova)) return "EINVAL";
   if (flags === UNMAP_ALL_FLAG) return iova !== 0n || size !== 0n ? "EINVAL" : undefined;
   if (size === 0n || !isAligned(size)) return "EINVAL";

@@ -31,7 +31,7 @@ function layOutCapabilities(state: State, { list }: Type1): { offsets: [number, 
   return { offsets, total };
 }
 
-const available = ({ mappingLimit, mappings }: Type1): string => hex(mappingLimit - mappings.length);
+const available = ({ mappingLimit, mappings }: Type1): string => String(mappingLimit - mappings.length);
 
 /**
  * GET_INFO into a buffer of `argsz` bytes; left out, into one that is just large enough. The capabilities

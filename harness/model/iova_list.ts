@@ -29,15 +29,16 @@ export const reservedConflicts = (regions: readonly ReservedRegion[], mapped: Ma
  * The list cut down to the aperture; an empty list becomes the aperture itself.
  *
  * A range whose very last address is the aperture's first, or whose first is the aperture's last, goes
- * entirely: the kernel drops the one address that would be left. [spec §2.4; kernel: vfio_iommu_aper_resize]
+ * entirely, even if it has no other address: the kernel drops what would be a single one.
+ * [spec §2.4; kernel: vfio_iommu_aper_resize]
  */
 export function resizeToAperture(list: RangeList, aperture: Range): RangeList {
   if (list.length === 0) return [aperture];
   const trimmedBelow = list
-    .filter((range) => range.start >= aperture.start || range.last > aperture.start)
+    .filter((range) => range.last > aperture.start)
     .map((range) => range.start < aperture.start ? { ...range, start: aperture.start } : range);
   return trimmedBelow
-    .filter((range) => range.last <= aperture.last || range.start < aperture.last)
+    .filter((range) => range.start < aperture.last)
     .map((range) => range.last > aperture.last ? { ...range, last: aperture.last } : range);
 }
 
@@ -61,4 +62,3 @@ export function refresh(ends: Range, regions: readonly ReservedRegion[], old: Ra
   const rebuilt = excludeReserved([ends], regions);
   return rebuilt.length > 0 ? rebuilt : old;
 }
-

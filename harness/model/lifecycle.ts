@@ -73,8 +73,8 @@ export function groupClose(state: State, name: string): Outcome {
 /** VFIO_GROUP_GET_STATUS. [spec §1.3] */
 export function groupStatus(state: State, name: string): Outcome {
   const { container } = openGroup(state, name);
-  const viable = entryOf(state.world, name).viable;
-  const flags = container !== undefined ? VIABLE | CONTAINER_SET : viable ? VIABLE : 0;
+  const { viable } = entryOf(state.world, name);
+  const flags = (viable ? VIABLE : 0) | (container !== undefined ? CONTAINER_SET : 0);
   return { state, answer: ok({ flags: hex(flags) }) };
 }
 
@@ -83,7 +83,9 @@ export function groupSetContainer(state: State, name: string, key: string): Outc
   const group = openGroup(state, name);
   const container = openContainer(state, key);
   if (group.container !== undefined) return { state, answer: refused("EINVAL") };
-  if (!entryOf(state.world, name).viable) return { state, answer: refused("EPERM") };
+  if (state.semantics.claimsDmaOwnership && !entryOf(state.world, name).viable) {
+    return { state, answer: refused("EPERM") };
+  }
   const joined = { ...container, groups: [name, ...container.groups] };
   const inContainer = (state: State) => setGroup(state, name, { ...group, container: key });
   if (!container.type1) return { state: inContainer(setContainer(state, key, joined)), answer: ok() };
@@ -127,7 +129,10 @@ export function setIommu(state: State, key: string, type: bigint): Outcome {
 /** VFIO_CHECK_EXTENSION. [spec §1.2] */
 export function checkExtension(state: State, key: string, extension: bigint): Outcome {
   const { type1 } = openContainer(state, key);
-  return { state, answer: ok({ value: hasExtension(state, type1 !== undefined, key, extension) ? "1" : "0" }) };
+  return {
+    state,
+    answer: ok({ value: hasExtension(state, type1 !== undefined, key, extension) ? "1" : "0" }),
+  };
 }
 
 function hasExtension(state: State, isSet: boolean, key: string, extension: bigint): boolean {
@@ -137,9 +142,7 @@ function hasExtension(state: State, isSet: boolean, key: string, extension: bigi
       return true;
     case DMA_CACHE_COHERENT:
       return isSet &&
-        openContainer(state, key).groups.every((name) =>
-          entryOf(state.world, name).iommu.enforcesCoherency
-        );
+        openContainer(state, key).groups.every((name) => entryOf(state.world, name).iommu.enforcesCoherency);
     case TYPE1_NESTING:
       return state.semantics.knowsNesting;
     case UNMAP_ALL:
@@ -154,8 +157,11 @@ function hasExtension(state: State, isSet: boolean, key: string, extension: bigi
 /** VFIO_GROUP_GET_DEVICE_FD for one of the group's devices. [spec §1.6] */
 export function deviceOpen(state: State, device: string, name: string): Outcome {
   const group = openGroup(state, name);
+  if ([...state.groups.values()].some(({ devices }) => devices.includes(device))) {
+    throw new HandleError(`device ${device} is open already`);
+  }
   const container = group.container === undefined ? undefined : state.containers.get(group.container);
-  if (!container?.type1) return { state, answer: refused("EINVAL") };
+  if (!container?.type1 || !entryOf(state.world, name).viable) return { state, answer: refused("EINVAL") };
   return { state: setGroup(state, name, { ...group, devices: [...group.devices, device] }), answer: ok() };
 }
 

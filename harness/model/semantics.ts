@@ -62,8 +62,13 @@ export interface Semantics {
   readonly infoWritesWholeHeader: boolean;
   /** SET_IOMMU knows the nesting type. [spec §1.5] */
   readonly knowsNesting: boolean;
-  /** CHECK_EXTENSION knows UNMAP_ALL, and SET_IOMMU lets that number through to the backend. [spec §1.2, §1.5] */
+  /**
+   * CHECK_EXTENSION knows UNMAP_ALL, and SET_IOMMU lets that number through to the backend. UNMAP knows ALL,
+   * and MAP and UNMAP know VADDR, which came with it. [spec §1.2, §1.5, §4.1 row 2, §5.1 row 2]
+   */
   readonly knowsUnmapAll: boolean;
+  /** SET_CONTAINER refuses a group whose DMA somebody else owns; before, GET_DEVICE_FD did. [spec §1.4, §1.6] */
+  readonly claimsDmaOwnership: boolean;
   readonly deviations: ReadonlySet<DeviationName>;
 }
 
@@ -87,6 +92,7 @@ export const semanticsOf = (version: KernelVersion, deviations: ReadonlySet<Devi
   infoWritesWholeHeader: isFrom(version, "6.6"),
   knowsNesting: !isFrom(version, "6.13"),
   knowsUnmapAll: isFrom(version, "5.12"),
+  claimsDmaOwnership: isFrom(version, "5.19"),
   deviations,
 });
 
@@ -96,4 +102,3 @@ export function isFrom(version: KernelVersion, bound: string): boolean {
   if (!from) throw new RangeError(`${bound} is no kernel version`);
   return compareVersions(version, from) >= 0;
 }
-

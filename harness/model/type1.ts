@@ -1,6 +1,12 @@
 /** Groups come and go: the attach and detach of the type1 backend. [spec §2, §3] */
 import type { Errno } from "./answer.ts";
-import { apertureConflicts, excludeReserved, refresh, reservedConflicts, resizeToAperture } from "./iova_list.ts";
+import {
+  apertureConflicts,
+  excludeReserved,
+  refresh,
+  reservedConflicts,
+  resizeToAperture,
+} from "./iova_list.ts";
 import { conflictsWith, isHidden } from "./mappings.ts";
 import { hull, type Range, type RangeList, U64_MAX } from "./range_list.ts";
 import type { ReservedRegion } from "./reserved.ts";
@@ -119,6 +125,13 @@ export function leak(state: State, removed: readonly Mapping[]): State {
     .reduce((sum, mapping) => sum + mapping.lockedPages, 0n);
   return pages > 0n ? { ...state, leakedPages: state.leakedPages + pages } : state;
 }
+
+/** Pages that stay pinned when everything is closed. */
+export const leakedAtClose = (state: State): bigint =>
+  [...state.containers.values()].reduce(
+    (after, { type1 }) => leak(after, type1?.mappings ?? []),
+    state,
+  ).leakedPages;
 
 /** Page sizes that all domains offer. [spec §6.2] */
 export const pageSizesOf = (state: State, { domains }: Type1): bigint =>

@@ -8,6 +8,12 @@ export interface GuestNames {
   device(group: string): string;
 }
 
+/**
+ * `mappings`: locked memory, budget, list and page sizes are read back. `groups`: the same, and every mapping
+ * is shown to be still there.
+ */
+export type Changes = "nothing" | "mappings" | "groups";
+
 /** One operation that the model predicts and the guest performs. */
 export interface Action {
   /** What a person reads: `map c0 0x1000+0x1000 rw`. */
@@ -16,6 +22,6 @@ export interface Action {
   apply(state: State): Outcome;
   /** The request that makes the probe do it. [guests/probe/PROTOCOL.md] */
   command(names: GuestNames): string;
-  /** Whether everything is to be read back and compared after it. */
-  readonly changes: boolean;
+  /** What it may change, and so what is read back and compared after it. */
+  readonly changes: Changes;
 }

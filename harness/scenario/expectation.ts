@@ -17,7 +17,9 @@ const VERSION_BOUND = z.string().regex(/^(<|>=)\d+\.\d+(\.\d+)?$/, "write a boun
 /** What an author may say beside any step. */
 export const EXPECTATION_SHAPE = {
   expect: z.union([ANSWER, z.record(VERSION_BOUND, ANSWER)]).default("ok")
-    .describe('The answer: ok, any, an errno, or one per kernel version: {"<6.18": EINVAL, ">=6.18": EOVERFLOW}'),
+    .describe(
+      'The answer: ok, any, an errno, or one per kernel version: {"<6.18": EINVAL, ">=6.18": EOVERFLOW}',
+    ),
   returns: z.record(z.string(), z.union([z.string(), z.bigint()])).default({})
     .describe("Values that the call returns: {size: 8KiB}"),
   holes: z.array(z.string()).optional()
@@ -44,7 +46,9 @@ export function contradiction(expectation: Expectation, told: Told): string | un
   const { answer, state, symbols } = told;
   const said = `the model says ${answerText(answer)}`;
   const expected = expectedAnswer(expectation, state.semantics.version);
-  if (expected !== "any" && expected !== (answer.errno ?? "ok")) return `the author expects ${expected}, ${said}`;
+  if (expected !== "any" && expected !== (answer.errno ?? "ok")) {
+    return `the author expects ${expected}, ${said}`;
+  }
   for (const [key, value] of Object.entries(expectation.returns)) {
     const wanted = hex(evaluate(value, symbols));
     const got = answer.values[key];

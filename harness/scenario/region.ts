@@ -1,5 +1,5 @@
 /** Reserved regions as scenarios write them: `0x40000000..0x400fffff reserved`. */
-import { hex, type Range } from "../model/range_list.ts";
+import { hex, type Range, U64_MAX } from "../model/range_list.ts";
 import { RESERVED_KINDS, type ReservedKind, type ReservedRegion } from "../model/reserved.ts";
 import { evaluate, type Symbols } from "./address.ts";
 
@@ -26,6 +26,9 @@ export function parseRegions(text: string, symbols: Symbols): ReservedRegion[] {
     throw new RangeError(`reserved region ${text}: repeat it 1 to ${MAX_REPEATS} times`);
   }
   const range = parseRange(`${start}..${last}`, symbols);
+  if (range.last - range.start === U64_MAX) {
+    throw new RangeError(`reserved region ${text}: its length doesn't fit 64 bits; write two that meet`);
+  }
   const step = evaluate(stride, symbols);
   return Array.from({ length: Number(count) }, (_, index) => ({
     start: evaluate(range.start + step * BigInt(index), symbols),

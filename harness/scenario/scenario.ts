@@ -1,7 +1,7 @@
 /** Scenarios: named lists of steps, read from YAML. */
 import * as z from "zod";
 import { ConfigError, type Loaded, loadYaml, parseYaml, type Position } from "../config.ts";
-import { EXPECTATION_SHAPE, type Expectation } from "./expectation.ts";
+import { type Expectation, EXPECTATION_SHAPE } from "./expectation.ts";
 import { STEP_KINDS } from "./kinds.ts";
 import { GROUP, REGIONS } from "./schemas.ts";
 import type { Step } from "./step.ts";
@@ -79,7 +79,9 @@ function toScenario(document: Loaded<z.infer<typeof HEADER>>, folder: string): S
 function toStep(document: Loaded<unknown>, written: unknown, index: number): Step {
   const path = ["steps", index];
   const position = document.at(path);
-  const fields: Record<string, unknown> = typeof written === "string" ? { [written]: null } : { ...written as object };
+  const fields: Record<string, unknown> = typeof written === "string"
+    ? { [written]: null }
+    : { ...written as object };
   const names = Object.keys(fields).filter((key) => !(key in EXPECTATION_SHAPE));
   const name = names[0];
   const kind = name === undefined ? undefined : STEP_KINDS[name];
@@ -88,7 +90,10 @@ function toStep(document: Loaded<unknown>, written: unknown, index: number): Ste
     throw new ConfigError(position, `no step is called ${name ?? String(written)}; there are ${known}`);
   }
   if (names.length > 1) {
-    throw new ConfigError(document.at([...path, names[1] ?? ""]), `a step does one thing; ${names[1]} is a second`);
+    throw new ConfigError(
+      document.at([...path, names[1] ?? ""]),
+      `a step does one thing; ${names[1]} is a second`,
+    );
   }
   const args = typeof written === "string"
     ? parseBare(kind.schema, name, position)
@@ -120,11 +125,16 @@ function parseExpectation(
   return z.strictObject(EXPECTATION_SHAPE).parse(Object.fromEntries(entries));
 }
 
-/** The step on one line, as the file has it. */
-function stepText(name: string, args: unknown): string {
+/** The step on one line, nearly as the file has it. */
+const stepText = (name: string, args: unknown): string => argsText(name, args).replace(/\s+/g, " ");
+
+function argsText(name: string, args: unknown): string {
   if (args === null || args === undefined) return name;
   if (typeof args !== "object") return `${name}: ${args}`;
-  return `${name}: {${Object.entries(args).map(([key, value]) => `${key}: ${writtenText(value)}`).join(", ")}}`;
+  return `${name}: {${
+    Object.entries(args).map(([key, value]) => `${key}: ${writtenText(value)}`).join(", ")
+  }}`;
 }
 
-const writtenText = (value: unknown): string => typeof value === "bigint" ? `0x${value.toString(16)}` : String(value);
+const writtenText = (value: unknown): string =>
+  typeof value === "bigint" ? `0x${value.toString(16)}` : String(value);

@@ -12,28 +12,28 @@ export const openAction = (container: string): Action => ({
   text: `open ${container}`,
   apply: (state) => open(state, container),
   command: () => `open ${container}`,
-  changes: false,
+  changes: "nothing",
 });
 
 export const setIommuAction = (container: string, type: bigint): Action => ({
   text: `set-iommu ${container} ${type}`,
   apply: (state) => setIommu(state, container, type),
   command: () => `set-iommu ${container} ${type}`,
-  changes: true,
+  changes: "groups",
 });
 
 const closeAction = (container: string): Action => ({
   text: `close ${container}`,
   apply: (state) => close(state, container),
   command: () => `close ${container}`,
-  changes: true,
+  changes: "groups",
 });
 
 const checkExtensionAction = (container: string, extension: bigint): Action => ({
   text: `check-extension ${container} ${extension}`,
   apply: (state) => checkExtension(state, container, extension),
   command: () => `check-extension ${container} ${extension}`,
-  changes: false,
+  changes: "nothing",
 });
 
 export const openStep = defineStep(CONTAINER, function* (container) {

@@ -4,20 +4,20 @@ import type { Action } from "../action.ts";
 import { GROUP } from "../schemas.ts";
 import { defineStep } from "../step.ts";
 
-const handleOf = (group: string): string => `${group}.0`;
+const handleOf = (group: string): string => `${group}-0`;
 
 const deviceOpenAction = (group: string): Action => ({
   text: `device-open ${handleOf(group)}`,
   apply: (state) => deviceOpen(state, handleOf(group), group),
   command: (names) => `device-open ${handleOf(group)} ${group} ${names.device(group)}`,
-  changes: true,
+  changes: "groups",
 });
 
 const deviceCloseAction = (group: string): Action => ({
   text: `device-close ${handleOf(group)}`,
   apply: (state) => deviceClose(state, handleOf(group)),
   command: () => `device-close ${handleOf(group)}`,
-  changes: true,
+  changes: "groups",
 });
 
 export const deviceOpenStep = defineStep(GROUP, function* (group) {

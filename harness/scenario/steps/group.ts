@@ -15,35 +15,35 @@ export const groupOpenAction = (group: string): Action => ({
   text: `group-open ${group}`,
   apply: (state) => groupOpen(state, group),
   command: (names) => `group-open ${group} ${names.groupNumber(group)}`,
-  changes: false,
+  changes: "nothing",
 });
 
 export const setContainerAction = (group: string, container: string): Action => ({
   text: `set-container ${group} ${container}`,
   apply: (state) => groupSetContainer(state, group, container),
   command: () => `set-container ${group} ${container}`,
-  changes: true,
+  changes: "groups",
 });
 
 export const unsetContainerAction = (group: string): Action => ({
   text: `unset-container ${group}`,
   apply: (state) => groupUnsetContainer(state, group),
   command: () => `unset-container ${group}`,
-  changes: true,
+  changes: "groups",
 });
 
 const groupCloseAction = (group: string): Action => ({
   text: `group-close ${group}`,
   apply: (state) => groupClose(state, group),
   command: () => `group-close ${group}`,
-  changes: true,
+  changes: "groups",
 });
 
 const groupStatusAction = (group: string): Action => ({
   text: `group-status ${group}`,
   apply: (state) => groupStatus(state, group),
   command: () => `group-status ${group}`,
-  changes: false,
+  changes: "nothing",
 });
 
 export const groupOpenStep = defineStep(GROUP, function* (group) {

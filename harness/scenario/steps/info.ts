@@ -11,7 +11,7 @@ const infoAction = (container: string, argsz?: number): Action => {
     text: `info ${container}${option}`,
     apply: (state) => getInfo(state, container, argsz),
     command: () => `info ${container}${option}`,
-    changes: false,
+    changes: "nothing",
   };
 };
 
@@ -20,7 +20,7 @@ export const readBackAction: Action = {
   text: "state",
   apply: readBack,
   command: () => "state",
-  changes: false,
+  changes: "nothing",
 };
 
 const INFO = z.strictObject({ container: CONTAINER.default(DEFAULT_CONTAINER), argsz: ARGSZ.optional() });

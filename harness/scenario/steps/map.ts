@@ -28,7 +28,7 @@ export const mapAction = (container: string, request: MapRequest): Action => {
     text: `map ${container} ${hex(iova)} size ${hex(size)} ${flagsText(flags)}${options}`,
     apply: (state) => mapDma(state, container, request),
     command: () => `map ${container} ${hex(iova)} ${hex(size)} ${flagsText(flags)}${options}`,
-    changes: true,
+    changes: "mappings",
   };
 };
 

@@ -11,7 +11,7 @@ export const allowUnsafeInterruptsAction = (allow: boolean): Action => ({
   text: `parameter allow_unsafe_interrupts=${allow ? 1 : 0}`,
   apply: (state) => ({ state: { ...state, allowUnsafeInterrupts: allow }, answer: ok() }),
   command: () => `write ${PARAMETERS}/allow_unsafe_interrupts ${allow ? "Y" : "N"}`,
-  changes: false,
+  changes: "nothing",
 });
 
 /** How many mappings a container may hold; sampled at SET_IOMMU. [spec §0.3] */
@@ -19,7 +19,7 @@ export const dmaEntryLimitAction = (limit: number): Action => ({
   text: `parameter dma_entry_limit=${limit}`,
   apply: (state) => ({ state: { ...state, dmaEntryLimit: limit }, answer: ok() }),
   command: () => `write ${PARAMETERS}/dma_entry_limit ${limit}`,
-  changes: false,
+  changes: "nothing",
 });
 
 export const parameterStep = defineStep(

@@ -21,7 +21,7 @@ export const unmapAction = (container: string, request: UnmapRequest): Action =>
     text: `unmap ${container} ${hex(iova)} size ${hex(size)}${options}`,
     apply: (state) => unmapDma(state, container, request),
     command: () => `unmap ${container} ${hex(iova)} ${hex(size)}${options}`,
-    changes: true,
+    changes: "mappings",
   };
 };
 

@@ -14,7 +14,7 @@ export function mappingsAlive(state: State): Action[] {
     const pages = type1.mappings.flatMap(({ iova, size }) => [iova, iova + size - PAGE_SIZE]);
     return [...new Set(pages)].map((iova) => ({
       ...mapAction(key, { iova, size: PAGE_SIZE, flags: MAP_READ | MAP_WRITE }),
-      changes: false,
+      changes: "nothing",
     }));
   });
 }

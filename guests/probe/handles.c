@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+/* The names under which the harness speaks of containers, groups and devices. */
+#include "handles.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "reply.h"
+
+#define HANDLES_MOST 512
+#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+
+/* In the order of opening. */
+static struct handle handles[HANDLES_MOST];
+static int handle_count;
+
+static const char *const missing[HANDLE_KINDS] = {
+	[CONTAINER] = "no open container",
+	[GROUP] = "no open group",
+	[DEVICE] = "no open device",
+};
+
+static struct handle *find(const char *name)
+{
+	for (int i = 0; i < handle_count; i++)
+		if (!strcmp(handles[i].name, name))
+			return &handles[i];
+	return NULL;
+}
+
+bool handle_is_new(const struct request *request, int index)
+{
+	const char *name = request->argument[index];
+	size_t length = strlen(name);
+
+	if (length >= sizeof(handles[0].name) || strspn(name, NAME_CHARACTERS) != length)
+		reply_bad("a handle is 1 to 31 letters, digits, - or _, not", name);
+	else if (find(name))
+		reply_bad("this handle is in use:", name);
+	else if (handle_count == HANDLES_MOST)
+		reply_bad("too many open handles for", name);
+	else
+		return true;
+	return false;
+}
+
+void handle_add(const char *name, enum handle_kind kind, int fd)
+{
+	static uint64_t serials;
+	struct handle *handle = &handles[handle_count++];
+
+	strcpy(handle->name, name);
+	handle->kind = kind;
+	handle->fd = fd;
+	handle->serial = ++serials;
+}
+
+struct handle *handle_argument(const struct request *request, int index, enum handle_kind kind)
+{
+	struct handle *handle = find(request->argument[index]);
+
+	if (handle && handle->kind == kind)
+		return handle;
+	reply_bad(missing[kind], request->argument[index]);
+	return NULL;
+}
+
+void handle_close(struct handle *handle)
+{
+	close(handle->fd);
+	handle_count--;
+	memmove(handle, handle + 1, (handles + handle_count - handle) * sizeof(*handle));
+}
+
+static void close_kind(enum handle_kind kind)
+{
+	for (int i = handle_count - 1; i >= 0; i--)
+		if (handles[i].kind == kind)
+			handle_close(&handles[i]);
+}
+
+void handle_close_all(void)
+{
+	close_kind(DEVICE);
+	close_kind(GROUP);
+	close_kind(CONTAINER);
+}
+
+struct handle *next_container(const struct handle *previous)
+{
+	int i = previous ? (int)(previous - handles) + 1 : 0;
+
+	for (; i < handle_count; i++)
+		if (handles[i].kind == CONTAINER)
+			return &handles[i];
+	return NULL;
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+/* The growing byte string in which replies are put together. */
+#include "text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fatal.h"
+
+static void reserve(struct text *text, size_t more)
+{
+	if (text->length + more <= text->capacity)
+		return;
+	size_t capacity = (text->length + more) * 2;
+	char *bytes = realloc(text->bytes, capacity);
+
+	if (!bytes)
+		die("no memory for a text of %zu bytes", capacity);
+	text->bytes = bytes;
+	text->capacity = capacity;
+}
+
+void text_bytes(struct text *text, const void *bytes, size_t length)
+{
+	reserve(text, length);
+	if (length)
+		memcpy(text->bytes + text->length, bytes, length);
+	text->length += length;
+}
+
+void text_string(struct text *text, const char *string)
+{
+	text_bytes(text, string, strlen(string));
+}
+
+void text_char(struct text *text, char character)
+{
+	text_bytes(text, &character, 1);
+}
+
+/* The digits are made by hand: an IOVA list has hundreds of numbers, and printf is slow under emulation. */
+static void append_number(struct text *text, uint64_t number, unsigned int base)
+{
+	char digits[20];
+	size_t first = sizeof(digits);
+
+	do {
+		digits[--first] = "0123456789abcdef"[number % base];
+		number /= base;
+	} while (number);
+	text_bytes(text, digits + first, sizeof(digits) - first);
+}
+
+void text_hex(struct text *text, uint64_t number)
+{
+	text_bytes(text, "0x", 2);
+	append_number(text, number, 16);
+}
+
+void text_decimal(struct text *text, uint64_t number)
+{
+	append_number(text, number, 10);
+}
+
+void text_range(struct text *text, uint64_t start, uint64_t last)
+{
+	text_hex(text, start);
+	text_bytes(text, "..", 2);
+	text_hex(text, last);
+}
+
+static bool is_plain(unsigned char byte, enum escape escape)
+{
+	if (byte < ' ' || byte > '~' || byte == '%')
+		return false;
+	if (byte == ' ')
+		return escape == ESCAPE_PROSE;
+	return byte != ',' || escape != ESCAPE_ITEM;
+}
+
+void text_escaped(struct text *text, const char *bytes, size_t length, enum escape escape)
+{
+	for (size_t i = 0; i < length; i++) {
+		unsigned char byte = bytes[i];
+
+		if (is_plain(byte, escape)) {
+			text_char(text, byte);
+			continue;
+		}
+		text_char(text, '%');
+		text_char(text, "0123456789ABCDEF"[byte >> 4]);
+		text_char(text, "0123456789ABCDEF"[byte & 15]);
+	}
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+/* Containers, groups and devices: everything of VFIO that is not about mappings. */
+#include "vfio.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vfio.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+
+#include "handles.h"
+#include "reply.h"
+
+static void open_as(const char *name, enum handle_kind kind, const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0) {
+		reply_error(errno);
+		return;
+	}
+	handle_add(name, kind, fd);
+	reply_ok();
+}
+
+static void close_named(const struct request *request, enum handle_kind kind)
+{
+	struct handle *handle = handle_argument(request, 0, kind);
+
+	if (!handle)
+		return;
+	handle_close(handle);
+	reply_ok();
+}
+
+void command_open(const struct request *request)
+{
+	if (handle_is_new(request, 0))
+		open_as(request->argument[0], CONTAINER, "/dev/vfio/vfio");
+}
+
+void command_close(const struct request *request)
+{
+	close_named(request, CONTAINER);
+}
+
+void command_group_open(const struct request *request)
+{
+	uint64_t number;
+	char path[40];
+
+	if (!handle_is_new(request, 0) || !number_up_to(request, 1, "the group", INT32_MAX, &number))
+		return;
+	snprintf(path, sizeof(path), "/dev/vfio/%d", (int)number);
+	open_as(request->argument[0], GROUP, path);
+}
+
+void command_group_close(const struct request *request)
+{
+	close_named(request, GROUP);
+}
+
+void command_group_status(const struct request *request)
+{
+	struct vfio_group_status status = { .argsz = sizeof(status) };
+	struct handle *group = handle_argument(request, 0, GROUP);
+
+	if (!group)
+		return;
+	if (ioctl(group->fd, VFIO_GROUP_GET_STATUS, &status)) {
+		reply_error(errno);
+		return;
+	}
+	reply_ok();
+	reply_hex("flags", status.flags);
+}
+
+void command_set_container(const struct request *request)
+{
+	struct handle *group = handle_argument(request, 0, GROUP);
+	struct handle *container = group ? handle_argument(request, 1, CONTAINER) : NULL;
+
+	if (container)
+		reply_result(ioctl(group->fd, VFIO_GROUP_SET_CONTAINER, &container->fd) ? errno : 0);
+}
+
+void command_unset_container(const struct request *request)
+{
+	struct handle *group = handle_argument(request, 0, GROUP);
+
+	if (group)
+		reply_result(ioctl(group->fd, VFIO_GROUP_UNSET_CONTAINER) ? errno : 0);
+}
+
+void command_set_iommu(const struct request *request)
+{
+	struct handle *container = handle_argument(request, 0, CONTAINER);
+	uint64_t type;
+
+	if (container && number_argument(request, 1, "the IOMMU type", &type))
+		reply_result(ioctl(container->fd, VFIO_SET_IOMMU, (unsigned long)type) ? errno : 0);
+}
+
+void command_check_extension(const struct request *request)
+{
+	struct handle *container = handle_argument(request, 0, CONTAINER);
+	uint64_t extension;
+
+	if (!container || !number_argument(request, 1, "the extension", &extension))
+		return;
+
+	int value = ioctl(container->fd, VFIO_CHECK_EXTENSION, (unsigned long)extension);
+
+	if (value < 0) {
+		reply_error(errno);
+		return;
+	}
+	reply_ok();
+	reply_decimal("value", value);
+}
+
+void command_device_open(const struct request *request)
+{
+	struct handle *group = handle_is_new(request, 0) ? handle_argument(request, 1, GROUP) : NULL;
+
+	if (!group)
+		return;
+
+	int fd = ioctl(group->fd, VFIO_GROUP_GET_DEVICE_FD, request->argument[2]);
+
+	if (fd < 0) {
+		reply_error(errno);
+		return;
+	}
+	handle_add(request->argument[0], DEVICE, fd);
+	reply_ok();
+}
+
+void command_device_close(const struct request *request)
+{
+	close_named(request, DEVICE);
+}

@@ -1,0 +1,46 @@
+/** The probe's replies as answers, and how an answer differs from its prediction. */
+import { type Answer, answerText, type Errno } from "../model/answer.ts";
+import { hex } from "../model/range_list.ts";
+import { valuesOf } from "../guest/guest.ts";
+
+/** The probe didn't understand its request: a fault of the harness. */
+export class BadRequestError extends Error {
+  override readonly name: string = "BadRequestError";
+}
+
+/**
+ * `ok key=value …` or `err ERRNO` as an answer.
+ * @throws BadRequestError for `bad …` and anything else
+ */
+export function parseReply(reply: string): Answer {
+  const [kind, ...words] = reply.split(" ");
+  if (kind === "ok") return { errno: null, values: valuesOf(words.join(" ")) };
+  if (kind === "err" && words[0]?.startsWith("E")) return { errno: words[0] as Errno, values: {} };
+  throw new BadRequestError(`the probe replied ${JSON.stringify(reply.slice(0, 200))}`);
+}
+
+/** The answer with locked memory counted from where the scenario began. */
+export function sinceBaseline(answer: Answer, baselinePages: bigint): Answer {
+  const { vmlck } = answer.values;
+  if (vmlck === undefined) return answer;
+  const pages = BigInt(vmlck) - baselinePages;
+  return { ...answer, values: { ...answer.values, vmlck: pages < 0n ? `-${hex(-pages)}` : hex(pages) } };
+}
+
+/** A prediction and an observation that differ, cut down to what differs. */
+export interface Difference {
+  readonly predicted: string;
+  readonly observed: string;
+}
+
+/** What differs between two answers; undefined when nothing does. */
+export function difference(predicted: Answer, observed: Answer): Difference | undefined {
+  if (predicted.errno !== observed.errno) {
+    return { predicted: answerText(predicted), observed: answerText(observed) };
+  }
+  const keys = [...new Set([...Object.keys(predicted.values), ...Object.keys(observed.values)])];
+  const differing = keys.filter((key) => predicted.values[key] !== observed.values[key]);
+  if (differing.length === 0) return undefined;
+  const shown = ({ values }: Answer) => differing.map((key) => `${key}=${values[key] ?? "absent"}`).join(" ");
+  return { predicted: shown(predicted), observed: shown(observed) };
+}

@@ -1,0 +1,157 @@
+/** Performance: a rehearsed scenario played in a guest, every answer compared. */
+import { type Guest, GuestLost } from "../guest/guest.ts";
+import type { Answer } from "../model/answer.ts";
+import { DEFAULT_DMA_ENTRY_LIMIT } from "../model/state.ts";
+import type { GuestNames } from "../scenario/action.ts";
+import type { Scenario } from "../scenario/scenario.ts";
+import { clearRegionsAction, failCollectionAction } from "../scenario/steps/injection.ts";
+import { dmaEntryLimitAction } from "../scenario/steps/parameter.ts";
+import { BadRequestError, type Difference, difference, parseReply, sinceBaseline } from "./observation.ts";
+import type { Rehearsal } from "./rehearsal.ts";
+
+/** What the guest was like before a scenario, and must be like after it. */
+export interface Condition {
+  /** Locked memory of the probe. */
+  readonly lockedPages: bigint;
+  /** /proc/sys/kernel/tainted */
+  readonly taint: bigint;
+}
+
+/** How a scenario went. */
+export interface Performance {
+  readonly verdict: "match" | "known" | "mismatch" | "crash" | "hang" | "harness-fault";
+  /** The step that the verdict is about, and what was done in it; not for match and known. */
+  readonly stepIndex?: number | undefined;
+  readonly actionText?: string;
+  readonly difference?: Difference;
+  /** What happened, where it is no difference. */
+  readonly reason?: string;
+  /** Last lines of the console of a guest that was lost. */
+  readonly console?: readonly string[];
+  /** What the guest is like now; undefined when it is lost. */
+  readonly condition?: Condition;
+}
+
+/** Leaves the guest as it was found, whatever the scenario did. `reset` comes last: its reply is the proof. */
+const CLEANING: readonly string[] = [
+  failCollectionAction(0).command,
+  clearRegionsAction.command,
+  dmaEntryLimitAction(DEFAULT_DMA_ENTRY_LIMIT).command,
+].map((command) => command({ groupNumber: () => 0, device: () => "" })).concat("reset");
+
+/** A request to the probe, and the rehearsed action that it performs, if any. */
+interface Request {
+  readonly command: string;
+  readonly actionIndex?: number;
+}
+
+/** All requests of a scenario. Markers in the kernel log tell which step a message belongs to. */
+function requestsOf(scenario: Scenario, rehearsal: Rehearsal, names: GuestNames): Request[] {
+  const requests: Request[] = [{ command: `say ${scenario.id}` }];
+  let marked: number | undefined;
+  for (const [actionIndex, { action, stepIndex }] of rehearsal.actions.entries()) {
+    if (stepIndex !== marked && stepIndex !== undefined) {
+      requests.push({
+        command: `mark ${scenario.id} step ${stepIndex + 1} ${scenario.steps[stepIndex]?.text}`,
+      });
+      marked = stepIndex;
+    }
+    requests.push({ command: action.command(names), actionIndex });
+  }
+  return [...requests, ...CLEANING.map((command) => ({ command }))];
+}
+
+/** Sends all of a scenario in one batch and judges what comes back. Never throws for what the guest does. */
+export async function perform(
+  guest: Guest,
+  scenario: Scenario,
+  rehearsal: Rehearsal,
+  names: GuestNames,
+  before: Condition,
+): Promise<Performance> {
+  const requests = requestsOf(scenario, rehearsal, names);
+  const observed: Answer[] = [];
+  let final: Answer | undefined;
+  let received = 0;
+  try {
+    await guest.request(requests.map(({ command }) => command), (reply, index) => {
+      received = index;
+      final = parseReply(reply);
+      if (requests[index]?.actionIndex !== undefined) observed.push(sinceBaseline(final, before.lockedPages));
+      else if (final.errno !== null) throw new BadRequestError(`${requests[index]?.command}: ${final.errno}`);
+      received = index + 1;
+    });
+  } catch (error) {
+    return lost(error, rehearsal, requests[received]?.actionIndex);
+  }
+  const condition = conditionOf(final);
+  if (condition.taint !== before.taint) {
+    const reason = `the kernel tainted itself: ${hexOf(before.taint)} became ${hexOf(condition.taint)}`;
+    return { verdict: "crash", reason, condition };
+  }
+  return { ...judge(rehearsal, observed), ...leftOver(rehearsal, condition, before), condition };
+}
+
+const hexOf = (value: bigint): string => `0x${value.toString(16)}`;
+
+/** What the probe's `reset` tells of the guest. */
+export function conditionOf(reset: Answer | undefined): Condition {
+  const { vmlck = "0x0", taint = "0x0" } = reset?.values ?? {};
+  return { lockedPages: BigInt(vmlck), taint: BigInt(taint) };
+}
+
+/** A guest that was lost, or talked nonsense, at a known action. */
+function lost(error: unknown, rehearsal: Rehearsal, actionIndex: number | undefined): Performance {
+  const rehearsed = actionIndex === undefined ? undefined : rehearsal.actions[actionIndex];
+  const where = rehearsed && { stepIndex: rehearsed.stepIndex, actionText: rehearsed.action.text };
+  if (error instanceof GuestLost) {
+    return { verdict: error.loss, reason: error.message, console: error.console, ...where };
+  }
+  if (error instanceof BadRequestError) return { verdict: "harness-fault", reason: error.message, ...where };
+  throw error;
+}
+
+/**
+ * Compares with what is right and with what this kernel version is known to do. Doing what is right is never
+ * an alarm; a mismatch is told against the prediction that held longer.
+ */
+function judge(rehearsal: Rehearsal, observed: readonly Answer[]): Performance {
+  const right = firstDifference(rehearsal, observed, "right");
+  if (!right) return { verdict: "match" };
+  const real = firstDifference(rehearsal, observed, "real");
+  if (!real) return { verdict: "known" };
+  const later = right.actionIndex > real.actionIndex ? right : real;
+  const { action, stepIndex } = rehearsal.actions[later.actionIndex] ?? {};
+  const cannotPrepare = stepIndex === undefined && observed[later.actionIndex]?.errno !== null;
+  return {
+    verdict: cannotPrepare ? "harness-fault" : "mismatch",
+    stepIndex,
+    actionText: action?.text ?? "",
+    difference: later.difference,
+  };
+}
+
+function firstDifference(
+  rehearsal: Rehearsal,
+  observed: readonly Answer[],
+  prediction: "right" | "real",
+): { actionIndex: number; difference: Difference } | undefined {
+  for (const [actionIndex, rehearsed] of rehearsal.actions.entries()) {
+    const answer = observed[actionIndex];
+    if (!answer) throw new RangeError(`no answer to action ${actionIndex}`);
+    const found = difference(rehearsed[prediction], answer);
+    if (found) return { actionIndex, difference: found };
+  }
+  return undefined;
+}
+
+/** Locked memory that stays where none should, or not as much as the known fault leaves. */
+function leftOver(rehearsal: Rehearsal, after: Condition, before: Condition): Partial<Performance> {
+  const pages = after.lockedPages - before.lockedPages;
+  if (pages === 0n || pages === rehearsal.leakedPages) return {};
+  return {
+    verdict: "mismatch",
+    actionText: "close everything",
+    difference: { predicted: `vmlck=${hexOf(rehearsal.leakedPages)}`, observed: `vmlck=${hexOf(pages)}` },
+  };
+}

@@ -1,0 +1,212 @@
+/** The plan: from specs and names to cells that only need to be run. */
+import { basename, join, resolve } from "node:path";
+import { buildModule, buildProbe } from "../components/build.ts";
+import { resolveKernel } from "../components/kernel.ts";
+import { moduleName, readModuleInfo } from "../components/modinfo.ts";
+import { moduleClosure } from "../components/module_closure.ts";
+import { resolveQemu } from "../components/qemu.ts";
+import type { Context, Kernel, ModuleFile, QemuBuild } from "../components/types.ts";
+import { CannotTestError, UsageError } from "../errors.ts";
+import { chooseAccelerator, type WantedAccelerator } from "../guest/accelerator.ts";
+import { bootParameters } from "../guest/boot_parameters.ts";
+import { Guest, type GuestLimits } from "../guest/guest.ts";
+import { archive, concatenatedArchives, type InitramfsFile } from "../guest/initramfs.ts";
+import type { Accelerator, QemuPlan } from "../guest/qemu_process.ts";
+import type { Machine } from "../machine/machine.ts";
+import { machineArgs, unsupported } from "../machine/qemu_args.ts";
+import { type KernelVersion, parseVersion } from "../model/version.ts";
+import type { Scenario } from "../scenario/scenario.ts";
+import type { CellPlan } from "./cell.ts";
+
+/** What a run is asked to do. */
+export interface RunRequest {
+  readonly kernels: readonly string[];
+  readonly qemus: readonly string[];
+  readonly machines: readonly Machine[];
+  readonly scenarios: readonly Scenario[];
+  /** Files that replace the modules of the same name. */
+  readonly modules: readonly string[];
+  readonly accelerator: WantedAccelerator;
+  readonly outDir: string;
+  readonly limits: GuestLimits;
+}
+
+/** A guest on real hardware boots in a second or two; one that stalls would never. */
+const KVM_BOOT_TIMEOUT_MS = 6_000;
+
+const INJECTOR_SOURCES = resolve(import.meta.dirname ?? ".", "../../guests/resvinj");
+
+/** What every guest loads: the control channel, type1, the device driver. */
+const MODULES = ["virtio_pci", "virtio_console", "vfio_iommu_type1", "vfio-pci"];
+
+/** What makes a kernel able to drive each IOMMU. [spec §0.1] */
+const IOMMU_OPTION = {
+  intel: { option: "CONFIG_INTEL_IOMMU", modules: [] },
+  amd: { option: "CONFIG_AMD_IOMMU", modules: [] },
+  virtio: { option: "CONFIG_VIRTIO_IOMMU", modules: ["virtio-iommu"] },
+} as const;
+
+/**
+ * Fetches and builds what the cells need and lays them out, kernels first, machines last.
+ * @throws UsageError, CannotTestError
+ */
+export async function planRun(request: RunRequest, context: Context): Promise<CellPlan[]> {
+  const replacements = await Promise.all(request.modules.map(readReplacement));
+  const qemus: QemuBuild[] = [];
+  for (const spec of request.qemus) qemus.push(await resolveQemu(spec, context));
+  const cells: CellPlan[] = [];
+  for (const spec of request.kernels) {
+    const kernel = await resolveKernel(spec, context);
+    const bench = new Bench(kernel, replacements, context);
+    for (const qemu of qemus) {
+      const accelerator = await accelerate(request, bench, qemu, context);
+      for (const machine of request.machines) cells.push(toCell(request, bench, qemu, machine, accelerator));
+    }
+  }
+  return cells;
+}
+
+/** A kernel with what is built for it, made once however many guests use it. */
+class Bench {
+  readonly kernel: Kernel;
+  readonly #replacements: readonly ModuleFile[];
+  readonly #context: Context;
+  readonly #bases = new Map<string, Promise<Uint8Array>>();
+
+  constructor(kernel: Kernel, replacements: readonly ModuleFile[], context: Context) {
+    this.kernel = kernel;
+    this.#replacements = replacements;
+    this.#context = context;
+  }
+
+  /** The initramfs for guests with this kind of IOMMU. */
+  initramfs(kind: Machine["iommu"]["kind"]): Promise<Uint8Array> {
+    const made = this.#bases.get(kind) ?? this.#make(kind);
+    this.#bases.set(kind, made);
+    return made;
+  }
+
+  async #make(kind: Machine["iommu"]["kind"]): Promise<Uint8Array> {
+    const closure = await moduleClosure(this.kernel, [...MODULES, ...IOMMU_OPTION[kind].modules]);
+    const modules = [...this.#replaced(closure), await this.#injector()];
+    const probe = await buildProbe(this.kernel, this.#context);
+    const files: InitramfsFile[] = [
+      { path: "init", data: await Deno.readFile(probe), executable: true },
+      ...modules.map(({ name, data }) => ({ path: modulePath(name), data })),
+    ];
+    const order = modules.map(({ name }) => `/${modulePath(name)}\n`).join("");
+    const boot = [{ path: "iovacheck/modules", data: new TextEncoder().encode(order) }];
+    return concatenatedArchives(archive(files), archive(boot));
+  }
+
+  #replaced(closure: readonly ModuleFile[]): ModuleFile[] {
+    for (const { name } of this.#replacements) {
+      if (closure.some((module) => module.name === name)) continue;
+      const known = closure.map((module) => module.name).join(", ");
+      throw new UsageError(`--module: no guest of ${this.kernel.spec} loads ${name}; it loads ${known}`);
+    }
+    return closure.map((module) => this.#replacements.find(({ name }) => name === module.name) ?? module);
+  }
+
+  async #injector(): Promise<ModuleFile> {
+    const file = await buildModule({ sourceDir: INJECTOR_SOURCES, kernel: this.kernel, ctx: this.#context });
+    return { name: moduleName(file), data: await Deno.readFile(file) };
+  }
+}
+
+const modulePath = (name: string): string => `iovacheck/${name}.ko`;
+
+async function readReplacement(file: string): Promise<ModuleFile> {
+  try {
+    const data = await Deno.readFile(file);
+    readModuleInfo(data);
+    return { name: moduleName(basename(file)), data };
+  } catch (error) {
+    throw new UsageError(`--module ${file}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Which accelerator the guests of a kernel and QEMU get. */
+async function accelerate(
+  request: RunRequest,
+  bench: Bench,
+  qemu: QemuBuild,
+  context: Context,
+): Promise<Accelerator> {
+  const machine = request.machines[0];
+  if (!machine) throw new UsageError("no machine to run on");
+  const boot = async () => {
+    const artifactsDir = join(request.outDir, "kvm-proof");
+    const plan = await guestPlan(bench, qemu, machine, "kvm", artifactsDir);
+    await using _guest = await Guest.boot(plan, { ...request.limits, bootTimeoutMs: KVM_BOOT_TIMEOUT_MS });
+  };
+  const { accelerator, reason } = await chooseAccelerator(
+    request.accelerator,
+    qemu.spec,
+    context.cacheDir,
+    boot,
+  );
+  context.progress(`accelerator ${accelerator}: ${reason}`);
+  return accelerator;
+}
+
+function qemuVersion({ spec, version }: QemuBuild): KernelVersion {
+  const parsed = parseVersion(version);
+  if (!parsed) throw new CannotTestError(`QEMU ${spec} calls itself ${version}, which tells no version`);
+  return parsed;
+}
+
+async function guestPlan(
+  bench: Bench,
+  qemu: QemuBuild,
+  machine: Machine,
+  accelerator: Accelerator,
+  artifactsDir: string,
+): Promise<QemuPlan> {
+  await Deno.mkdir(artifactsDir, { recursive: true });
+  const initramfs = join(artifactsDir, "initramfs.cpio");
+  await Deno.writeFile(initramfs, await bench.initramfs(machine.iommu.kind));
+  return {
+    command: qemu.command("x86_64"),
+    env: qemu.env,
+    accelerator,
+    machineArgs: machineArgs(machine, qemuVersion(qemu)),
+    kernelImage: bench.kernel.image,
+    kernelParameters: bootParameters(accelerator),
+    initramfs,
+    artifactsDir,
+  };
+}
+
+function toCell(
+  request: RunRequest,
+  bench: Bench,
+  qemu: QemuBuild,
+  machine: Machine,
+  accelerator: Accelerator,
+): CellPlan {
+  const { kernel } = bench;
+  const { option } = IOMMU_OPTION[machine.iommu.kind];
+  const skip = kernel.config.has(option)
+    ? unsupported(machine, qemuVersion(qemu))
+    : `${kernel.spec} is built without ${option}`;
+  const modules = request.modules.flatMap((file) => ["--module", file]);
+  return {
+    id: `${kernel.spec} ${qemu.spec} ${machine.name}`,
+    kernelSpec: kernel.spec,
+    qemuSpec: qemu.spec,
+    qemuVersion: qemuVersion(qemu),
+    machine,
+    scenarios: request.scenarios,
+    ...(skip === undefined ? {} : { skip }),
+    artifactsDir: join(request.outDir, `${kernel.release}-${qemu.version}-${machine.name}`),
+    limits: request.limits,
+    guestPlan: (artifactsDir) => guestPlan(bench, qemu, machine, accelerator, artifactsDir),
+    again: (scenario) =>
+      [
+        ...["deno", "task", "run", "--kernel", kernel.spec, "--qemu", qemu.spec, "--machine", machine.name],
+        ...modules,
+        ...(scenario === "" ? [] : [scenario]),
+      ].join(" "),
+  };
+}

@@ -1,0 +1,142 @@
+/** Rehearsal: a scenario played on the model alone, which tells what to ask the guest and what to expect. */
+import { ConfigError } from "../config.ts";
+import { type Answer, answerText } from "../model/answer.ts";
+import { brokenInvariants } from "../model/invariants.ts";
+import { HandleError } from "../model/lifecycle.ts";
+import { type DeviationName, deviationsOf, semanticsOf } from "../model/semantics.ts";
+import { initialState, type Outcome, type State } from "../model/state.ts";
+import { leakedAtClose } from "../model/type1.ts";
+import type { KernelVersion } from "../model/version.ts";
+import type { Action, Changes } from "../scenario/action.ts";
+import { contradiction } from "../scenario/expectation.ts";
+import type { Scenario } from "../scenario/scenario.ts";
+import type { Step } from "../scenario/step.ts";
+import { readBackAction } from "../scenario/steps/info.ts";
+import { injectionActions } from "../scenario/steps/injection.ts";
+import { allowUnsafeInterruptsAction } from "../scenario/steps/parameter.ts";
+import { mappingsAlive } from "../scenario/steps/verify.ts";
+import type { Cast } from "./cast.ts";
+
+/** One operation with its predictions. */
+export interface Rehearsed {
+  readonly action: Action;
+  /** Counts from 0; undefined for what prepares the scenario. */
+  readonly stepIndex: number | undefined;
+  /** What is right. */
+  readonly right: Answer;
+  /** What a kernel of this version says, known deviations included. */
+  readonly real: Answer;
+}
+
+/** A scenario as it is going to be played. */
+export interface Rehearsal {
+  readonly actions: readonly Rehearsed[];
+  /** Known faults of the kernel version that the predictions include. */
+  readonly deviations: readonly DeviationName[];
+  /** Pages that stay locked when everything is closed. */
+  readonly leakedPages: bigint;
+  /** Where the author disagrees with the model; the scenario or the model is wrong. */
+  readonly contradictions: readonly ConfigError[];
+}
+
+/**
+ * Plays a scenario on two models in step: one that does what is right, one that has the known faults of the
+ * kernel version. The latter decides what conditional steps unfold to, since it is what the guest will do.
+ *
+ * @throws ConfigError where a step can't be played: a handle that isn't open, an address that doesn't fit
+ */
+export function rehearse(scenario: Scenario, cast: Cast, version: KernelVersion): Rehearsal {
+  const stage = new Stage(version, deviationsOf(version), cast);
+  const needsParameter = !cast.plainGroup.iommu.isolatesInterrupts;
+  for (const action of injectionActions(cast.injected, cast.world)) stage.perform(action, undefined);
+  stage.perform(allowUnsafeInterruptsAction(scenario.allowUnsafeInterrupts ?? needsParameter), undefined);
+  const contradictions: ConfigError[] = [];
+  for (const [index, step] of scenario.steps.entries()) {
+    try {
+      const fault = stage.play(step, index);
+      if (fault !== undefined) contradictions.push(new ConfigError(step.position, `${step.text}: ${fault}`));
+    } catch (error) {
+      if (!(error instanceof HandleError || error instanceof RangeError)) throw error;
+      throw new ConfigError(step.position, `${step.text}: ${error.message}`);
+    }
+  }
+  stage.showMappings(scenario.steps.length - 1);
+  const { actions, real } = stage;
+  const deviations = exercisedDeviations(actions, cast, version);
+  return { actions, deviations, leakedPages: leakedAtClose(real), contradictions };
+}
+
+/** The two models side by side. */
+class Stage {
+  readonly actions: Rehearsed[] = [];
+  right: State;
+  real: State;
+  readonly #cast: Cast;
+
+  constructor(version: KernelVersion, deviations: ReadonlySet<DeviationName>, cast: Cast) {
+    this.right = initialState(semanticsOf(version, new Set()), cast.world);
+    this.real = initialState(semanticsOf(version, deviations), cast.world);
+    this.#cast = cast;
+  }
+
+  /** Lets both models do one thing; both answers are kept. */
+  perform(action: Action, stepIndex: number | undefined): { right: Outcome; real: Outcome } {
+    const right = action.apply(this.right);
+    const real = action.apply(this.real);
+    this.right = right.state;
+    this.real = real.state;
+    this.actions.push({ action, stepIndex, right: right.answer, real: real.answer });
+    const broken = brokenInvariants(right.state)[0];
+    if (broken !== undefined) throw new RangeError(`the model broke its own invariant: ${broken}`);
+    return { right, real };
+  }
+
+  /** Plays one step with the read-backs that belong to it; returns what the author says otherwise. */
+  play(step: Step, index: number): string | undefined {
+    const { symbols, plainGroup } = this.#cast;
+    const actions = step.unfold({ symbols, state: () => this.real });
+    let answer: Answer = { errno: null, values: {} };
+    let next = actions.next();
+    while (!next.done) {
+      const action = next.value;
+      const { right, real } = this.perform(action, index);
+      answer = right.answer;
+      this.#readBack(action.changes, index);
+      next = actions.next(real);
+    }
+    return contradiction(step.expect, { answer, state: this.right, plainGroup, symbols });
+  }
+
+  /** Whatever an action may have changed. No call lists the mappings, so each is shown to be there. */
+  #readBack(changes: Changes, index: number): void {
+    if (changes === "nothing") return;
+    this.perform(readBackAction, index);
+    if (changes === "groups") this.showMappings(index);
+  }
+
+  /** Shows that every mapping is there. */
+  showMappings(index: number): void {
+    for (const action of mappingsAlive(this.real)) this.perform(action, index);
+  }
+}
+
+/**
+ * The deviations without which the kernel would be predicted to answer otherwise: those that this scenario
+ * exercises.
+ */
+function exercisedDeviations(
+  actions: readonly Rehearsed[],
+  cast: Cast,
+  version: KernelVersion,
+): DeviationName[] {
+  const all = deviationsOf(version);
+  return [...all].filter((name) => {
+    const others = new Set([...all].filter((other) => other !== name));
+    let state = initialState(semanticsOf(version, others), cast.world);
+    return actions.some(({ action, real }) => {
+      const outcome = action.apply(state);
+      state = outcome.state;
+      return answerText(outcome.answer) !== answerText(real);
+    });
+  });
+}

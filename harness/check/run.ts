@@ -1,0 +1,81 @@
+/** A run: all cells of a plan, as many at a time as allowed, told as events. */
+import type { Counts, Event, Verdict } from "../report/events.ts";
+import { type CellPlan, runCell } from "./cell.ts";
+
+/** Exit codes of the command line. */
+export const EXIT_OK = 0;
+export const EXIT_DIFFERENT = 1;
+export const EXIT_CANNOT_TEST = 3;
+export const EXIT_INTERRUPTED = 130;
+
+export interface RunOptions {
+  readonly cells: readonly CellPlan[];
+  /** How many guests at a time. */
+  readonly jobs: number;
+  readonly commandLine: readonly string[];
+  readonly version: string;
+  readonly signal: AbortSignal;
+  emit(event: Event): void;
+}
+
+/** Runs every cell and says with which exit code to end. */
+export async function runCells(options: RunOptions): Promise<number> {
+  const begin = performance.now();
+  const tally = new Tally();
+  const emit = (event: Event) => {
+    tally.count(event);
+    options.emit(event);
+  };
+  emit({
+    type: "run-start",
+    commandLine: [...options.commandLine],
+    version: options.version,
+    date: new Date().toISOString(),
+    cells: options.cells.map(({ id }) => id),
+  });
+  const waiting = [...options.cells];
+  const worker = async () => {
+    for (let cell = waiting.shift(); cell && !options.signal.aborted; cell = waiting.shift()) {
+      await runCell(cell, emit, options.signal);
+    }
+  };
+  await Promise.all(Array.from({ length: options.jobs }, worker));
+  const exitCode = options.signal.aborted ? EXIT_INTERRUPTED : tally.exitCode();
+  emit({
+    type: "run-end",
+    counts: tally.counts,
+    exitCode,
+    durationMs: Math.round(performance.now() - begin),
+    ...(options.signal.aborted ? { stopped: "interrupted" } : {}),
+  });
+  return exitCode;
+}
+
+/** Counts verdicts. */
+class Tally {
+  readonly counts: Counts = {
+    match: 0,
+    known: 0,
+    mismatch: 0,
+    crash: 0,
+    hang: 0,
+    "harness-fault": 0,
+    skip: 0,
+  };
+  /** Verdicts on whole cells, which are no scenarios. */
+  readonly #cells = new Set<Verdict>();
+
+  count(event: Event): void {
+    if (event.type === "scenario-end") this.counts[event.verdict]++;
+    if (event.type === "world-checked") this.#cells.add(event.verdict);
+    if (event.type === "cell-end" && event.fault) this.#cells.add(event.fault.verdict);
+  }
+
+  /** A difference outweighs a fault of the harness; a run that tried nothing has told nothing. */
+  exitCode(): number {
+    const has = (verdict: Verdict) => this.counts[verdict] > 0 || this.#cells.has(verdict);
+    if (has("mismatch") || has("crash") || has("hang")) return EXIT_DIFFERENT;
+    if (has("harness-fault") || !(has("match") || has("known"))) return EXIT_CANNOT_TEST;
+    return EXIT_OK;
+  }
+}

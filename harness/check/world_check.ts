@@ -1,0 +1,81 @@
+/** The world check: is the machine what it was predicted to be, before any scenario relies on it? */
+import { type Guest, valuesOf } from "../guest/guest.ts";
+import type { Group } from "../model/world.ts";
+import type { GuestNames } from "../scenario/action.ts";
+import { parseScenarios, type Scenario } from "../scenario/scenario.ts";
+import { castScenario, type Stage } from "./cast.ts";
+import { parseReply } from "./observation.ts";
+import { type Condition, perform, type Performance } from "./performance.ts";
+import { rehearse } from "./rehearsal.ts";
+
+/** PCI address of a device to the number of its group. */
+export type GroupNumbers = ReadonlyMap<string, number>;
+
+/** Gives the devices of all groups to vfio-pci and finds out which group each is in. */
+export async function takeDevices(guest: Guest, groups: readonly Group[]): Promise<GroupNumbers> {
+  const devices = groups.flatMap((group) => group.devices);
+  const numbers = new Map<string, number>();
+  await guest.request(devices.map((device) => `bind ${device}`), (reply, index) => {
+    const number = parseReply(reply).values.group;
+    if (number !== undefined) numbers.set(devices[index] ?? "", Number(number));
+  });
+  return numbers;
+}
+
+/** How a scenario's groups are called in the guest. */
+export const namesOf = (numbers: GroupNumbers, world: ReadonlyMap<string, Group>): GuestNames => ({
+  groupNumber: (name) => numbers.get(firstDevice(world, name)) ?? -1,
+  device: (name) => firstDevice(world, name),
+});
+
+const firstDevice = (world: ReadonlyMap<string, Group>, name: string): string =>
+  world.get(name)?.devices[0] ?? "";
+
+/**
+ * Compares groups, reserved regions, page sizes and aperture with the prediction: sysfs for the first two, the
+ * list after attaching each group alone for all but the first.
+ */
+export async function checkWorld(
+  guest: Guest,
+  stage: Stage,
+  numbers: GroupNumbers,
+  before: Condition,
+): Promise<Performance> {
+  const membership = await membershipDifference(guest, stage.groups, numbers);
+  if (membership) return { verdict: "mismatch", actionText: "groups", difference: membership };
+  const scenario = worldScenario(stage.groups);
+  const cast = castScenario(scenario, stage);
+  return await perform(
+    guest,
+    scenario,
+    rehearse(scenario, cast, stage.version),
+    namesOf(numbers, cast.world),
+    before,
+  );
+}
+
+/** Which devices share a group, predicted and observed; undefined when they agree. */
+async function membershipDifference(guest: Guest, groups: readonly Group[], numbers: GroupNumbers) {
+  const observed = valuesOf((await guest.ask("groups")).replace(/^ok ?/, ""));
+  for (const { devices } of groups) {
+    const number = numbers.get(devices[0] ?? "");
+    const members = observed[String(number)] ?? "no group";
+    if (members !== devices.join(",")) return { predicted: devices.join(","), observed: members };
+  }
+  return undefined;
+}
+
+/** A scenario that attaches each group of the machine alone. */
+function worldScenario(groups: readonly Group[]): Scenario {
+  const names = groups.map((_, index) => `G${index}`);
+  const needs = groups.map(({ devices }, index) =>
+    `  G${index}: { devices: ${devices.length === 1 ? "one" : "several"} }`
+  );
+  const steps = names.flatMap((name) => [`  - attach: ${name}`, `  - detach: ${name}`]);
+  const text = ["scenario: as-predicted", "rule: §9, §10", "groups:", ...needs, "steps:", ...steps].join(
+    "\n",
+  );
+  const [scenario] = parseScenarios(text, "world", "world");
+  if (!scenario) throw new RangeError("one document is one scenario");
+  return scenario;
+}

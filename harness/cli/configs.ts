@@ -1,0 +1,55 @@
+/** The project's own configuration files. */
+import { join, relative, resolve } from "node:path";
+import * as z from "zod";
+import { loadYaml } from "../config.ts";
+import { loadMachines, type Machine } from "../machine/machine.ts";
+import { loadScenarios, type Scenario } from "../scenario/scenario.ts";
+import { loadSuites, type Suite } from "../scenario/suite.ts";
+
+const ROOT = resolve(import.meta.dirname ?? ".", "../..");
+const CONFIGS = join(ROOT, "configs");
+
+const PINS = z.strictObject({ kernel: z.string(), qemu: z.string() });
+
+/** How messages name a file: as seen from the project's root. */
+const shown = (file: string): string => relative(ROOT, file);
+
+/** Kernel and QEMU of a run that names none. */
+export async function loadPins(): Promise<z.infer<typeof PINS>> {
+  const file = join(CONFIGS, "components.lock.yaml");
+  const [pins] = await loadYaml(file, shown(file), PINS);
+  if (!pins) throw new RangeError("a YAML file has a document");
+  return pins.value;
+}
+
+/** Every machine, file by file. */
+export async function loadAllMachines(): Promise<Machine[]> {
+  const files = await yamlFiles(join(CONFIGS, "machines"));
+  return (await Promise.all(files.map((file) => loadMachines(file, shown(file))))).flat();
+}
+
+/** Every scenario, folder by folder. */
+export async function loadAllScenarios(): Promise<Scenario[]> {
+  const base = join(CONFIGS, "scenarios");
+  const folders = await names(base, (entry) => entry.isDirectory);
+  const perFolder = folders.map(async (folder) => {
+    const files = await yamlFiles(join(base, folder));
+    return (await Promise.all(files.map((file) => loadScenarios(file, shown(file), folder)))).flat();
+  });
+  return (await Promise.all(perFolder)).flat();
+}
+
+/** Every suite. */
+export async function loadAllSuites(): Promise<Suite[]> {
+  const files = await yamlFiles(join(CONFIGS, "suites"));
+  return (await Promise.all(files.map((file) => loadSuites(file, shown(file))))).flat();
+}
+
+async function yamlFiles(folder: string): Promise<string[]> {
+  const files = await names(folder, (entry) => entry.isFile && entry.name.endsWith(".yaml"));
+  return files.map((name) => join(folder, name));
+}
+
+async function names(folder: string, isWanted: (entry: Deno.DirEntry) => boolean): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(folder))).filter(isWanted).map(({ name }) => name).sort();
+}

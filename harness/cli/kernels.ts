@@ -1,0 +1,35 @@
+import process from "node:process";
+import type { Command } from "commander";
+import { listKernels } from "../components/kernel.ts";
+import { isInSeries } from "../components/version.ts";
+import { CannotTestError } from "../errors.ts";
+import { componentContext, megabytes, table } from "./component_context.ts";
+
+/** `iovacheck kernels [SERIES]` */
+export function register(program: Command): void {
+  program.command("kernels")
+    .description("list the packaged kernels that can be tested")
+    .argument("[series]", "only this series, such as 6.12")
+    .option("--cloud", "the cloud flavour instead of the standard one")
+    .action(async (series: string | undefined, options: { cloud?: true }) => {
+      process.stdout.write(await kernelTable(series, options.cloud ? "cloud" : "standard"));
+    });
+}
+
+async function kernelTable(series: string | undefined, flavour: string): Promise<string> {
+  const kernels = (await listKernels(componentContext())).filter((kernel) =>
+    kernel.flavour === flavour && (series === undefined || isInSeries(kernel.version, series))
+  );
+  if (kernels.length === 0) {
+    throw new CannotTestError(`no ${flavour} kernel of series ${series} in the archive`);
+  }
+  const rows = kernels.map(({ spec, release, image, parts, isCached }) => [
+    spec,
+    release,
+    image.version,
+    image.suite,
+    megabytes(parts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)),
+    isCached ? "cached" : "",
+  ]);
+  return table([["SPEC", "RELEASE", "PACKAGE", "SUITE", "DOWNLOAD", ""], ...rows], [4]);
+}

@@ -1,0 +1,29 @@
+/** `iovacheck machines`: what a guest can be made of. */
+import process from "node:process";
+import type { Command } from "commander";
+import { positionText } from "../config.ts";
+import type { Machine } from "../machine/machine.ts";
+import { table } from "./component_context.ts";
+import { loadAllMachines } from "./configs.ts";
+
+export function register(program: Command): void {
+  program.command("machines")
+    .description("list the machines that scenarios run on")
+    .action(async () => {
+      const rows = (await loadAllMachines()).map(row);
+      process.stdout.write(table([["MACHINE", "IOMMU", "GROUPS", "FILE"], ...rows]));
+    });
+}
+
+function row(machine: Machine): string[] {
+  const { kind, addressBits } = machine.iommu;
+  const groups = machine.slots.map(({ device, functions }) =>
+    functions > 1 ? `${device} x${functions}` : device
+  );
+  return [
+    machine.name,
+    addressBits === undefined ? kind : `${kind}, ${addressBits} bits`,
+    groups.join(", "),
+    positionText(machine.position),
+  ];
+}

@@ -1,0 +1,170 @@
+import { dirname, join, resolve } from "node:path";
+import { CannotTestError } from "../errors.ts";
+import { buildWayMend, findBuildWay, runInBuildRoot } from "./build_root.ts";
+import { ensureEntry, type Entry } from "./cache.ts";
+import { CommandError, run } from "./command.ts";
+import { sourceDigests } from "./digest.ts";
+import { resolveHeaders } from "./headers.ts";
+import { findHostCompiler } from "./host_compiler.ts";
+import { readModuleInfo } from "./modinfo.ts";
+import { releaseOf } from "./releases.ts";
+import { resolveToolchain } from "./toolchain.ts";
+import type { Context, Kernel, ReleaseName } from "./types.ts";
+
+const probeSources = resolve(import.meta.dirname!, "../../guests/probe");
+const probeFlags = ["-O2", "-static", "-Wall", "-Wextra", "-Werror"];
+
+export interface ModuleBuild {
+  /** Folder with the sources and a `Kbuild` or `Makefile` that names one module in `obj-m`. */
+  readonly sourceDir: string;
+  readonly kernel: Kernel;
+  readonly ctx: Context;
+}
+
+/**
+ * The probe as a static program, built with the compiler of the kernel's release or taken from the cache.
+ *
+ * @param sourceDir folder whose C files make the program; the probe's own by default
+ * @returns path of the program
+ * @throws {CannotTestError} it doesn't compile, or nothing can be built on this machine
+ */
+export async function buildProbe(
+  kernel: Kernel,
+  context: Context,
+  sourceDir = probeSources,
+): Promise<string> {
+  const compiler = await probeCompiler(kernel.debianRelease, context);
+  const sources = await sourceDigests(sourceDir);
+  const units = Object.keys(sources).filter((path) => path.endsWith(".c"));
+  if (units.length === 0) throw new CannotTestError(`${sourceDir}: no C source to build the probe from`);
+  const entry = await ensureEntry<null>(context, {
+    kind: "probe",
+    label: kernel.debianRelease,
+    inputs: { compiler: compiler.identity, sources, flags: probeFlags },
+    packages: [],
+    async fill(directory) {
+      context.progress(`building the probe with ${compiler.identity}`);
+      const work = join(directory, "build");
+      await copySources(sourceDir, Object.keys(sources), work);
+      await build(sourceDir, () => compiler.compile(work, [...probeFlags, "-o", "probe", ...units]));
+      await Deno.rename(join(work, "probe"), join(directory, "probe"));
+      await Deno.remove(work, { recursive: true });
+      return { data: null, required: ["probe"] };
+    },
+  });
+  return join(entry.directory, "probe");
+}
+
+interface ProbeCompiler {
+  readonly identity: string;
+  /** Runs the compiler in the folder `work`. */
+  compile(work: string, args: readonly string[]): Promise<unknown>;
+}
+
+async function probeCompiler(release: ReleaseName, context: Context): Promise<ProbeCompiler> {
+  if (await findBuildWay() === undefined) return await hostProbeCompiler(release, context);
+  const toolchain = await resolveToolchain(release, context);
+  const program = `x86_64-linux-gnu-${releaseOf(release).compiler}`;
+  return {
+    identity: identity(toolchain),
+    compile: (work, args) =>
+      runInBuildRoot({ toolchain: toolchain.directory, work }, [program, ...args], context),
+  };
+}
+
+async function hostProbeCompiler(release: ReleaseName, context: Context): Promise<ProbeCompiler> {
+  const host = await findHostCompiler(release);
+  if (host === undefined) {
+    const { compiler } = releaseOf(release);
+    throw new CannotTestError(
+      `the probe can't be built: ${buildWayMend}, or install ${compiler} and libc6-dev on a machine with Debian ${release}`,
+    );
+  }
+  return {
+    identity: host.version,
+    compile: (work, args) => run(host.program, args, { cwd: work, signal: context.signal }),
+  };
+}
+
+/**
+ * A kernel module for a packaged kernel, built or taken from the cache, without debugging information.
+ *
+ * @returns path of the `.ko`
+ * @throws {CannotTestError} it doesn't compile, isn't one module, or nothing can be built on this machine
+ * @throws {ComponentError} no headers for this kernel
+ */
+export async function buildModule({ sourceDir, kernel, ctx }: ModuleBuild): Promise<string> {
+  const toolchain = await resolveToolchain(kernel.debianRelease, ctx);
+  const headers = await resolveHeaders(kernel, ctx);
+  const sources = await sourceDigests(sourceDir);
+  const entry = await ensureEntry<{ file: string }>(ctx, {
+    kind: "module",
+    label: `${sourceDir.replace(/^.*\//, "")}-${kernel.release}`,
+    inputs: { toolchain: identity(toolchain), headers: identity(headers), sources },
+    packages: [],
+    async fill(directory) {
+      ctx.progress(`building module ${sourceDir.replace(/^.*\//, "")} for ${kernel.release}`);
+      const work = join(directory, "build");
+      await copySources(sourceDir, Object.keys(sources), work);
+      const place = { toolchain: toolchain.directory, headers: headers.directory, work };
+      await build(sourceDir, () => runInBuildRoot(place, makeCommand(kernel), ctx));
+      const file = await onlyModule(work, sourceDir);
+      await runInBuildRoot(place, ["strip", "--strip-debug", file], ctx);
+      await Deno.rename(join(work, file), join(directory, file));
+      await Deno.remove(work, { recursive: true });
+      await requireBuiltFor(kernel, join(directory, file));
+      return { data: { file }, required: [file] };
+    },
+  });
+  return join(entry.directory, entry.component.data.file);
+}
+
+function makeCommand(kernel: Kernel): string[] {
+  return [
+    "make",
+    "--silent",
+    "-C",
+    `/headers/usr/src/linux-headers-${kernel.release}`,
+    "M=/work",
+    // Type information would need the whole vmlinux and pahole, and nothing here reads it.
+    "CONFIG_DEBUG_INFO_BTF_MODULES=",
+    "modules",
+  ];
+}
+
+/** A failed build names the sources; the compiler's own words are in the message. */
+async function build(sourceDir: string, command: () => Promise<unknown>): Promise<void> {
+  try {
+    await command();
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    const complaint = error.stderr.split("\n").find((line) => /\berror\b/i.test(line)) ?? error.message;
+    throw new CannotTestError(`${sourceDir} does not build: ${complaint.trim()}`, { cause: error });
+  }
+}
+
+async function copySources(from: string, paths: readonly string[], to: string): Promise<void> {
+  for (const path of paths) {
+    await Deno.mkdir(dirname(join(to, path)), { recursive: true });
+    await Deno.copyFile(join(from, path), join(to, path));
+  }
+}
+
+async function onlyModule(directory: string, sourceDir: string): Promise<string> {
+  const files = await Array.fromAsync(Deno.readDir(directory), (entry) => entry.name);
+  const [file, ...others] = files.filter((name) => name.endsWith(".ko"));
+  if (file !== undefined && others.length === 0) return file;
+  throw new CannotTestError(
+    `${sourceDir}: builds ${others.length === 0 ? "no module" : "more than one module"}; name one in obj-m`,
+  );
+}
+
+async function requireBuiltFor(kernel: Kernel, file: string): Promise<void> {
+  const { vermagic } = readModuleInfo(await Deno.readFile(file));
+  if (vermagic.startsWith(`${kernel.release} `)) return;
+  throw new CannotTestError(`${file}: built for "${vermagic}" instead of ${kernel.release}`);
+}
+
+function identity(entry: Entry<unknown>): string {
+  return entry.directory.replace(/^.*\//, "");
+}

@@ -1,0 +1,11 @@
+import { CannotTestError } from "../errors.ts";
+
+/** A component can't be had. The message is one line: the spec, what there is instead, the mend. */
+export class ComponentError extends CannotTestError {
+  override readonly name: string = "ComponentError";
+}
+
+/** The lists were read, and the archive doesn't have what the spec asks for. */
+export class NotInArchiveError extends ComponentError {
+  override readonly name = "NotInArchiveError";
+}

@@ -1,0 +1,71 @@
+import { join } from "node:path";
+import { type AptRoot, download, withAptRoot } from "./apt_root.ts";
+import { ensureEntry, type Entry, entryId } from "./cache.ts";
+import { ComponentError } from "./component_error.ts";
+import type { ArchivePackage } from "./package_index.ts";
+import { releaseOf } from "./releases.ts";
+import { recall, remember } from "./resolutions.ts";
+import { dependencyNames } from "./stanza.ts";
+import type { Context, Kernel } from "./types.ts";
+import { unpackDeb } from "./unpack.ts";
+
+/**
+ * What building a module for a kernel takes beside a compiler: a folder with `usr/src/linux-headers-RELEASE`.
+ *
+ * @throws {ComponentError} the archive no longer has the headers of this very kernel
+ */
+export async function resolveHeaders(kernel: Kernel, context: Context): Promise<Entry<null>> {
+  const asked = `${kernel.release} ${packageVersion(kernel)}`;
+  const known = await recall<null>(context, "headers", asked);
+  if (known !== undefined) return known.entry;
+  return await withAptRoot(context, releaseOf(kernel.debianRelease), async (root) => {
+    const packages = headerPackages(root.packages, kernel).map(({ name, version, sha256 }) => ({
+      name,
+      version,
+      sha256,
+    }));
+    const request = {
+      kind: "headers" as const,
+      label: kernel.release,
+      inputs: { packages },
+      packages,
+      async fill(directory: string) {
+        context.progress(`fetching headers of kernel ${kernel.release}`);
+        const folder = join(directory, "packages");
+        for (const file of await download(context, root, packages, folder)) {
+          await unpackDeb(context, file, directory);
+        }
+        await Deno.remove(folder, { recursive: true });
+        return { data: null, required: [`usr/src/linux-headers-${kernel.release}/Makefile`] };
+      },
+    };
+    const entry = await ensureEntry<null>(context, request);
+    await remember(context, "headers", asked, asked, entryId(request));
+    return entry;
+  });
+}
+
+/** A package of the kernel's release in the kernel's own version. */
+export function packageOfKernel(root: AptRoot, name: string, kernel: Kernel): ArchivePackage {
+  return matching(root.packages, name, kernel);
+}
+
+/** The headers and those parts of them that are packages of their own; not the image, which they depend on too. */
+function headerPackages(packages: readonly ArchivePackage[], kernel: Kernel): ArchivePackage[] {
+  const headers = matching(packages, `linux-headers-${kernel.release}`, kernel);
+  const parts = dependencyNames(headers.depends).filter((name) => /^linux-(?:headers|kbuild)-/.test(name));
+  return [headers, ...parts.map((name) => matching(packages, name, kernel))];
+}
+
+function matching(packages: readonly ArchivePackage[], name: string, kernel: Kernel): ArchivePackage {
+  const version = packageVersion(kernel);
+  const found = packages.find((candidate) => candidate.name === name && candidate.version === version);
+  if (found !== undefined) return found;
+  throw new ComponentError(
+    `kernel "${kernel.spec}": ${name} ${version} is not in the archive of ${kernel.debianRelease}; take a newer kernel of the series`,
+  );
+}
+
+function packageVersion(kernel: Kernel): string {
+  return kernel.packages[0]!.version;
+}

@@ -1,0 +1,260 @@
+import { join, resolve } from "node:path";
+import { CannotTestError } from "../errors.ts";
+import { download, isOutdated, openAptRoot, suspectAfterMs, withAptRoot } from "./apt_root.ts";
+import { extractVmlinux } from "./bzimage.ts";
+import { ensureEntry, type Entry, entryId, type EntryRequest } from "./cache.ts";
+import { run } from "./command.ts";
+import { ComponentError, NotInArchiveError } from "./component_error.ts";
+import { decompress } from "./decompress.ts";
+import { filesBelow, sha256OfFile } from "./digest.ts";
+import { hasPvhEntry } from "./elf.ts";
+import { alternatives, chooseKernel, type KernelChoice, kernelChoices, kernelSpec } from "./kernel_choice.ts";
+import { releaseOf, releases } from "./releases.ts";
+import { recall, remember, type Remembered } from "./resolutions.ts";
+import { type KernelSpec, parseKernelSpec } from "./spec.ts";
+import type { Context, Kernel, PackageId, ReleaseName } from "./types.ts";
+import { unpackDeb } from "./unpack.ts";
+import { upstreamVersion } from "./version.ts";
+
+interface KernelData {
+  readonly version: string;
+  readonly release: string;
+  readonly debianRelease: ReleaseName;
+}
+
+/** Raised when what is kept of a kernel changes, so that older entries aren't taken for it. */
+const extraction = 1;
+
+const keptFolders = ["vfio", "iommu", "virtio", "virt", "char", "pci", "misc", "vhost", "mdev"]
+  .map((name) => `drivers/${name}`).concat("virt");
+
+/** Of the 400 MB in a kernel's packages these are kept. */
+const keptPatterns = [
+  "./boot/vmlinuz-*",
+  "./boot/config-*",
+  "./usr/lib/modules/*/vmlinuz",
+  "./usr/lib/modules/*/config",
+  "./*lib/modules/*/modules.builtin",
+  ...keptFolders.map((folder) => `./*lib/modules/*/kernel/${folder}/*`),
+];
+
+/**
+ * A kernel by its spec, from the cache or fetched now.
+ *
+ * A series (`debian:6.12`) means the newest version in the archive; what it meant is remembered for 12 hours.
+ *
+ * @throws {UsageError} malformed spec
+ * @throws {ComponentError} no such kernel, or it can't be fetched
+ */
+export async function resolveKernel(spec: string, context: Context): Promise<Kernel> {
+  const wish = parseKernelSpec(spec);
+  if (wish.kind === "deb") return await kernelFromFile(wish.file, context);
+  const known = await recall<KernelData>(context, "kernel", spec);
+  if (known !== undefined && (known.isFresh || isExact(wish, known.entry))) {
+    return await openKernel(known.spec, known.entry);
+  }
+  try {
+    return await kernelFromArchive(spec, wish, context);
+  } catch (error) {
+    return await lastKnown(error, known, context);
+  }
+}
+
+/** Every kernel that the archive has, newest first. */
+export async function listKernels(
+  context: Context,
+): Promise<(KernelChoice & { spec: string; isCached: boolean })[]> {
+  const choices = await archiveKernels(context);
+  return await Promise.all(choices.map(async (choice) => {
+    const spec = kernelSpec(choice, choices);
+    return { ...choice, spec, isCached: await recall(context, "kernel", spec) !== undefined };
+  }));
+}
+
+async function kernelFromArchive(
+  spec: string,
+  wish: KernelSpec & { kind: "debian" },
+  context: Context,
+): Promise<Kernel> {
+  const { choice, choices } = await chooseFromArchive(spec, wish, context);
+  const canonical = kernelSpec(choice, choices);
+  for (const other of alternatives(choice, choices).slice(0, 1)) {
+    context.progress(
+      `${spec}: ${choice.release} of ${choice.image.release}; for that of ${other.image.release} write ${
+        kernelSpec(other, choices)
+      }`,
+    );
+  }
+  const request = archiveRequest(choice, context);
+  const entry = await ensureEntry(context, request);
+  await remember(context, "kernel", spec, canonical, entryId(request));
+  return await openKernel(canonical, entry);
+}
+
+async function chooseFromArchive(spec: string, wish: KernelSpec & { kind: "debian" }, context: Context) {
+  const choices = await archiveKernels(context);
+  try {
+    return { choice: chooseKernel(spec, wish, choices), choices };
+  } catch (error) {
+    if (!(error instanceof NotInArchiveError)) throw error;
+    // It may be newer than our lists.
+    const fresh = await archiveKernels(context, suspectAfterMs);
+    return { choice: chooseKernel(spec, wish, fresh), choices: fresh };
+  }
+}
+
+async function archiveKernels(context: Context, maxAgeMs?: number): Promise<KernelChoice[]> {
+  const roots = await Promise.all(releases.map((release) => openAptRoot(context, release, maxAgeMs)));
+  return kernelChoices(roots.flatMap(({ packages }) => packages));
+}
+
+function archiveRequest(choice: KernelChoice, context: Context): EntryRequest<KernelData> {
+  const data = { version: choice.version, release: choice.release, debianRelease: choice.image.release };
+  const packages = choice.parts.map(identity);
+  return {
+    kind: "kernel",
+    label: choice.release,
+    inputs: { extraction, packages },
+    packages,
+    async fill(directory) {
+      const sizeBytes = choice.parts.reduce((sum, part) => sum + part.sizeBytes, 0);
+      context.progress(`fetching kernel ${choice.release} (${Math.round(sizeBytes / 1e6)} MB)`);
+      const folder = join(directory, "packages");
+      const release = releaseOf(choice.image.release);
+      const files = await withAptRoot(context, release, (root) => download(context, root, packages, folder));
+      return await fillKernel(context, directory, files, data);
+    },
+  };
+}
+
+async function kernelFromFile(file: string, context: Context): Promise<Kernel> {
+  const path = resolve(file);
+  const [name = "", version = ""] = (await packageFields(path, context)).split("\n");
+  const release = name.match(/^linux-(?:image|binary)-(\d.*?)(?:-unsigned)?$/)?.[1];
+  if (release === undefined) {
+    throw new ComponentError(
+      `kernel "deb:${file}": the package is ${name}; give a linux-image-VERSION package`,
+    );
+  }
+  const packages = [{ name, version, sha256: await sha256OfFile(path) }];
+  const data = { version: upstreamVersion(version), release, debianRelease: releaseOfVersion(version) };
+  const entry = await ensureEntry<KernelData>(context, {
+    kind: "kernel",
+    label: release,
+    inputs: { extraction, packages },
+    packages,
+    fill: (directory) => fillKernel(context, directory, [path], data),
+  });
+  return await openKernel(`deb:${path}`, entry);
+}
+
+async function packageFields(path: string, context: Context): Promise<string> {
+  try {
+    return await run("dpkg-deb", ["--show", "--showformat=${Package}\n${Version}", path], context);
+  } catch (error) {
+    throw new ComponentError(
+      `kernel "deb:${path}" can't be read: ${error instanceof Error ? error.message : error}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** Debian marks versions for a release other than the one that the kernel was first made for. */
+function releaseOfVersion(version: string): ReleaseName {
+  return /[~+](?:deb|bpo)13/.test(version) ? "trixie" : "bookworm";
+}
+
+/** Unpacks package files into `directory`, keeps what a guest needs, removes the rest. */
+async function fillKernel(
+  context: Context,
+  directory: string,
+  packageFiles: readonly string[],
+  data: KernelData,
+): Promise<{ data: KernelData; required: string[] }> {
+  const tree = join(directory, "tree");
+  await Deno.mkdir(tree);
+  for (const file of packageFiles) await unpackDeb(context, file, tree, keptPatterns);
+  const files = await filesBelow(tree);
+  const image = files.find((path) => /(?:^|\/)vmlinuz[^/]*$/.test(path));
+  const config = files.find((path) => /(?:^|\/)config[^/]*$/.test(path));
+  const builtIn = files.find((path) => path.endsWith("/modules.builtin"));
+  if (image === undefined || config === undefined || builtIn === undefined) {
+    throw new ComponentError(`kernel ${data.release}: its packages lack vmlinuz, config or modules.builtin`);
+  }
+  await Deno.writeFile(join(directory, "vmlinux"), await bootableImage(join(tree, image), data.release));
+  await Deno.rename(join(tree, config), join(directory, "config"));
+  await Deno.rename(join(tree, builtIn.replace(/\/modules\.builtin$/, "")), join(directory, "modules"));
+  await decompressModules(join(directory, "modules"));
+  await Deno.remove(tree, { recursive: true });
+  await Deno.remove(join(directory, "packages"), { recursive: true }).catch(ignoreMissing);
+  return { data, required: ["vmlinux", "config", "modules/modules.builtin"] };
+}
+
+async function bootableImage(path: string, release: string): Promise<Uint8Array<ArrayBuffer>> {
+  const vmlinux = await extractVmlinux(await Deno.readFile(path));
+  if (hasPvhEntry(vmlinux)) return vmlinux;
+  throw new CannotTestError(
+    `kernel ${release} has no PVH entry point (CONFIG_PVH), without which QEMU can't start it`,
+  );
+}
+
+async function decompressModules(directory: string): Promise<void> {
+  for (const path of await filesBelow(directory)) {
+    const plain = path.replace(/\.ko\.(?:xz|zst|gz)$/, ".ko");
+    if (plain === path) continue;
+    await Deno.writeFile(
+      join(directory, plain),
+      await decompress(await Deno.readFile(join(directory, path))),
+    );
+    await Deno.remove(join(directory, path));
+  }
+}
+
+async function openKernel(spec: string, entry: Entry<KernelData>): Promise<Kernel> {
+  const { directory, component } = entry;
+  return {
+    spec,
+    arch: "amd64",
+    ...component.data,
+    packages: component.packages,
+    image: join(directory, "vmlinux"),
+    modulesDir: join(directory, "modules"),
+    config: parseKernelConfig(await Deno.readTextFile(join(directory, "config"))),
+    directory,
+  };
+}
+
+/** The options that are set in a `.config`: `CONFIG_X` to `y`, `m` or a value, without quotes. */
+export function parseKernelConfig(text: string): Map<string, string> {
+  const lines = text.matchAll(/^(CONFIG_\w+)=(.*)$/gm);
+  return new Map(Array.from(lines, ([, name, value]) => [name!, value!.replace(/^"(.*)"$/, "$1")]));
+}
+
+/** A spec that names one kernel stays good as long as the kernel is in the cache. */
+function isExact(wish: KernelSpec & { kind: "debian" }, entry: Entry<KernelData>): boolean {
+  return wish.wanted === entry.component.data.version || /[+-]/.test(wish.wanted);
+}
+
+/** Without the network a series means what it meant last time, and we say so. */
+async function lastKnown(
+  error: unknown,
+  known: Remembered<KernelData> | undefined,
+  context: Context,
+): Promise<Kernel> {
+  const isOffline = error instanceof ComponentError || isOutdated(error);
+  if (known === undefined || !isOffline) throw error;
+  context.progress(
+    `${error instanceof Error ? error.message : error}; using ${known.spec}, found on ${known.resolved}`,
+  );
+  return await openKernel(known.spec, known.entry);
+}
+
+function identity({ name, version, sha256 }: PackageId): PackageId {
+  return { name, version, sha256 };
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
+}

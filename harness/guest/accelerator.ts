@@ -1,0 +1,71 @@
+/** Choosing the accelerator: KVM only where a guest has really booted with it. */
+import { join } from "node:path";
+import type { Accelerator } from "./qemu_process.ts";
+
+export type WantedAccelerator = Accelerator | "auto";
+
+/** What was chosen, and why, for the user to read. */
+export interface Choice {
+  readonly accelerator: Accelerator;
+  readonly reason: string;
+}
+
+/** What an earlier proof found, good for one boot of the host and one QEMU. */
+interface Proof {
+  /** When the host was booted, by its clock. */
+  readonly hostBootMs: number;
+  readonly qemu: string;
+  readonly failure: string | null;
+}
+
+/** Clocks are set while a host runs; boots are further apart than this. */
+const CLOCK_TOLERANCE_MS = 10_000;
+
+/**
+ * KVM can be there, answer every question and still not run a guest; only booting one tells. The outcome is
+ * remembered until the host is rebooted.
+ *
+ * @param qemu spec of the QEMU that will be used
+ * @param boot boots a guest with KVM and ends it; rejects when that fails
+ */
+export async function chooseAccelerator(
+  wanted: WantedAccelerator,
+  qemu: string,
+  cacheDir: string,
+  boot: () => Promise<void>,
+): Promise<Choice> {
+  if (wanted !== "auto") return { accelerator: wanted, reason: "as asked" };
+  const file = join(cacheDir, "kvm-proof.json");
+  const hostBootMs = Date.now() - Deno.osUptime() * 1000;
+  const proof = await readProof(file, hostBootMs, qemu) ?? { hostBootMs, qemu, failure: await failureOf(boot) };
+  await writeProof(file, proof);
+  return proof.failure === null
+    ? { accelerator: "kvm", reason: "a guest booted with it" }
+    : { accelerator: "tcg", reason: `no guest booted with KVM: ${proof.failure}` };
+}
+
+async function failureOf(boot: () => Promise<void>): Promise<string | null> {
+  try {
+    await boot();
+    return null;
+  } catch (error) {
+    return (error as Error).message.split("\n")[0] ?? "";
+  }
+}
+
+async function readProof(file: string, hostBootMs: number, qemu: string): Promise<Proof | undefined> {
+  try {
+    const proof = JSON.parse(await Deno.readTextFile(file)) as Proof;
+    const isSameBoot = Math.abs(proof.hostBootMs - hostBootMs) < CLOCK_TOLERANCE_MS;
+    return isSameBoot && proof.qemu === qemu ? proof : undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+async function writeProof(file: string, proof: Proof): Promise<void> {
+  const draft = `${file}.${Deno.pid}`;
+  await Deno.writeTextFile(draft, JSON.stringify(proof));
+  await Deno.rename(draft, file);
+}

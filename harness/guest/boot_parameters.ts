@@ -1,0 +1,32 @@
+/** The kernel's command line: what makes a guest boot fast and talkative without touching what is tested. */
+import type { Accelerator } from "./qemu_process.ts";
+
+/** Start-up code that costs time under emulation and has no bearing on VFIO or the IOMMU. */
+const NEEDLESS_INITCALLS = [
+  "load_system_certificate_list",
+  "bpf_tcp_ca_kfunc_init",
+  "bpf_dummy_struct_ops_init",
+  "jent_mod_init",
+  "crypto_kdf108_init",
+  "init_encrypted",
+  "init_zswap",
+];
+
+/** Delays come out a little long or short; nothing here measures them. */
+const EMULATED_TIMING = ["noreplace-smp", "nolapic_timer", "lpj=2600000"];
+
+/**
+ * Warnings and worse go to the console. A panic or an oops ends the guest at once, so that nobody waits.
+ * `no_timer_check`: on a busy host the check of the timer behind interrupt remapping fails now and then.
+ */
+export const bootParameters = (accelerator: Accelerator): string[] => [
+  "console=ttyS0",
+  "loglevel=5",
+  "panic=-1",
+  "oops=panic",
+  "no_timer_check",
+  "cryptomgr.notests",
+  "mitigations=off",
+  `initcall_blacklist=${NEEDLESS_INITCALLS.join(",")}`,
+  ...(accelerator === "tcg" ? EMULATED_TIMING : []),
+];

@@ -1,0 +1,121 @@
+/** A QEMU process that never outlives the harness. */
+import { join } from "node:path";
+import { execa } from "execa";
+import { CannotTestError } from "../errors.ts";
+
+export type Accelerator = "kvm" | "tcg";
+
+/** What QEMU is started with. */
+export interface QemuPlan {
+  /** Loader, binary and firmware folders. */
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly accelerator: Accelerator;
+  /** Board, memory, IOMMU, devices. */
+  readonly machineArgs: readonly string[];
+  readonly kernelImage: string;
+  readonly kernelParameters: readonly string[];
+  readonly initramfs: string;
+  /** Where console, command line and messages are kept. */
+  readonly artifactsDir: string;
+}
+
+/** How a QEMU ended. */
+export interface QemuExit {
+  readonly exitCode: number | undefined;
+  readonly signal: string | undefined;
+  /** What it had to say, last lines. */
+  readonly stderr: string;
+}
+
+/** The slot that machines leave to the harness. */
+const CONTROL_SLOT = "1e";
+
+/** A started QEMU with its two connections, both opened by QEMU to sockets that are there before it starts. */
+export interface QemuProcess {
+  readonly pid: number;
+  readonly qmp: Deno.Conn;
+  readonly probe: Deno.Conn;
+  readonly exit: Promise<QemuExit>;
+  /** Ends it without further ado. */
+  kill(): void;
+}
+
+/** A comma separates options; doubled, it stands for itself. [QEMU: qemu-options, "Simple options"] */
+const optionValue = (text: string): string => text.replaceAll(",", ",,");
+
+/** The whole argument vector. */
+export function qemuArguments(plan: QemuPlan, socketsDir: string): string[] {
+  const socket = (name: string) => optionValue(join(socketsDir, name));
+  return [
+    ...plan.command,
+    ...["-accel", plan.accelerator, "-cpu", plan.accelerator === "kvm" ? "host" : "qemu64"],
+    ...["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"],
+    ...plan.machineArgs,
+    ...["-serial", `file:${optionValue(join(plan.artifactsDir, "console.log"))}`],
+    ...["-qmp", `unix:${socket("qmp")}`],
+    ...["-chardev", `socket,id=control,path=${socket("probe")}`],
+    ...["-device", `virtio-serial-pci,addr=${CONTROL_SLOT}`],
+    ...["-device", "virtserialport,chardev=control,name=iovacheck.control"],
+    ...["-kernel", plan.kernelImage, "-initrd", plan.initramfs],
+    ...["-append", plan.kernelParameters.join(" ")],
+  ];
+}
+
+/**
+ * Starts QEMU and waits until it has connected.
+ *
+ * setpriv has the kernel kill QEMU when the thread that started it dies, which covers every way in which the
+ * harness can end; it then becomes QEMU itself, so the process has one id.
+ *
+ * @throws CannotTestError when QEMU ends before it has connected, with its last words
+ */
+export async function startQemu(plan: QemuPlan): Promise<QemuProcess> {
+  const socketsDir = await Deno.makeTempDir({ prefix: "iovacheck-" });
+  try {
+    using qmpListener = Deno.listen({ transport: "unix", path: join(socketsDir, "qmp") });
+    using probeListener = Deno.listen({ transport: "unix", path: join(socketsDir, "probe") });
+    const args = ["--pdeathsig", "KILL", "--", ...qemuArguments(plan, socketsDir)];
+    await Deno.writeTextFile(
+      join(plan.artifactsDir, "qemu-command.json"),
+      JSON.stringify(args.slice(3), null, 1),
+    );
+    const child = execa("setpriv", args, {
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: { file: join(plan.artifactsDir, "qemu-stderr.log") },
+      env: { ...plan.env },
+      reject: false,
+    });
+    const exit = child.then(async ({ exitCode, signal }): Promise<QemuExit> => ({
+      exitCode,
+      signal,
+      stderr: await lastWords(plan.artifactsDir),
+    }));
+    const kill = () => void child.kill("SIGKILL");
+    try {
+      const [qmp, probe] = await Promise.race([
+        Promise.all([qmpListener.accept(), probeListener.accept()]),
+        exit.then((ended) => Promise.reject(new CannotTestError(exitText(ended)))),
+      ]);
+      return { pid: child.pid ?? 0, qmp, probe, exit, kill };
+    } catch (error) {
+      kill();
+      await exit;
+      throw error;
+    }
+  } finally {
+    await Deno.remove(socketsDir, { recursive: true });
+  }
+}
+
+/** `QEMU ended with exit code 1: …` */
+export function exitText({ exitCode, signal, stderr }: QemuExit): string {
+  const how = signal === undefined ? `with exit code ${exitCode}` : `by ${signal}`;
+  return `QEMU ended ${how}${stderr === "" ? "" : `: ${stderr}`}`;
+}
+
+async function lastWords(artifactsDir: string): Promise<string> {
+  const text = await Deno.readTextFile(join(artifactsDir, "qemu-stderr.log"));
+  return text.trim().split("\n").slice(-3).join("; ");
+}

@@ -1,0 +1,83 @@
+/** QEMU's machine protocol: commands by number, events as they come. [QEMU: docs/interop/qmp-spec] */
+import { linesOf, writeAll } from "./lines.ts";
+
+/** A command that QEMU refused. */
+export class QmpError extends Error {
+  override readonly name: string = "QmpError";
+}
+
+export interface QmpEvent {
+  readonly event: string;
+  readonly data?: Readonly<Record<string, unknown>>;
+}
+
+interface Message extends Partial<QmpEvent> {
+  readonly QMP?: unknown;
+  readonly id?: number;
+  readonly return?: unknown;
+  readonly error?: { readonly class: string; readonly desc: string };
+}
+
+interface Pending {
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+/** A QMP connection, ready for commands. */
+export class Qmp {
+  readonly #conn: Deno.Conn;
+  readonly #log: (line: string) => void;
+  readonly #pending = new Map<number, Pending>();
+  #lastId = 0;
+  /** Events so far. */
+  readonly events: QmpEvent[] = [];
+  /** Resolves when QEMU has closed the connection. */
+  readonly closed: Promise<void>;
+
+  /** @param log told every line in either direction, `> ` or `< ` in front */
+  constructor(conn: Deno.Conn, log: (line: string) => void) {
+    this.#conn = conn;
+    this.#log = log;
+    this.closed = this.#receive();
+  }
+
+  /**
+   * Runs a command.
+   * @throws QmpError when QEMU refuses it or is gone
+   */
+  async execute(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown> {
+    const id = ++this.#lastId;
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    this.#pending.set(id, { resolve, reject });
+    const line = JSON.stringify({ execute: command, ...(args ? { arguments: args } : {}), id });
+    this.#log(`> ${line}`);
+    try {
+      await writeAll(this.#conn, new TextEncoder().encode(`${line}\n`));
+    } catch (error) {
+      this.#pending.delete(id);
+      throw new QmpError(`${command}: QEMU is gone`, { cause: error });
+    }
+    return await promise;
+  }
+
+  async #receive(): Promise<void> {
+    try {
+      for await (const line of linesOf(this.#conn)) {
+        this.#log(`< ${line}`);
+        this.#take(JSON.parse(line) as Message);
+      }
+    } finally {
+      for (const { reject } of this.#pending.values()) reject(new QmpError("QEMU closed the connection"));
+      this.#pending.clear();
+    }
+  }
+
+  #take({ id, event, data, error, return: value }: Message): void {
+    if (event !== undefined) this.events.push({ event, ...(data ? { data } : {}) });
+    const pending = id === undefined ? undefined : this.#pending.get(id);
+    if (id === undefined || !pending) return;
+    this.#pending.delete(id);
+    if (error) pending.reject(new QmpError(`${error.class}: ${error.desc}`));
+    else pending.resolve(value);
+  }
+}

@@ -1,0 +1,47 @@
+/** The command table. */
+import process from "node:process";
+import { Command, CommanderError } from "commander";
+import { register as registerCache } from "./cli/cache.ts";
+import { register as registerDoctor } from "./cli/doctor.ts";
+import { register as registerKernels } from "./cli/kernels.ts";
+import { register as registerMachines } from "./cli/machines.ts";
+import { register as registerRun } from "./cli/run.ts";
+import { register as registerScenarios } from "./cli/scenarios.ts";
+import { CannotTestError, UsageError } from "./errors.ts";
+
+const EXIT_USAGE = 2;
+const EXIT_CANNOT_TEST = 3;
+
+/** Where the user is, when a task has changed the folder on the way. */
+const startedIn = Deno.env.get("INIT_CWD");
+if (startedIn !== undefined) Deno.chdir(startedIn);
+
+const program = new Command("iovacheck")
+  .description("integration tests for the IOVA list of Linux VFIO, on emulated IOMMUs")
+  .exitOverride();
+for (
+  const register of [
+    registerRun,
+    registerScenarios,
+    registerMachines,
+    registerKernels,
+    registerDoctor,
+    registerCache,
+  ]
+) {
+  register(program);
+}
+for (const command of program.commands) command.exitOverride();
+
+try {
+  await program.parseAsync(Deno.args, { from: "user" });
+} catch (error) {
+  if (error instanceof CommanderError) {
+    Deno.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
+  } else if (error instanceof UsageError || error instanceof CannotTestError) {
+    process.stderr.write(`iovacheck: ${error.message}\n`);
+    Deno.exitCode = error instanceof UsageError ? EXIT_USAGE : EXIT_CANNOT_TEST;
+  } else {
+    throw error;
+  }
+}

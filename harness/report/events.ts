@@ -1,0 +1,196 @@
+/**
+ * What happens in a run, as a stream of events: the one source of every report.
+ *
+ * `events.jsonl` holds one event per line, each with the format's version.
+ * Lines are only ever appended.
+ *
+ * @module
+ */
+
+/** Version of the events' format, in the field `v` of every line. */
+export const EVENT_VERSION = 1;
+
+/** Outcome of a scenario; the words are those of the README. */
+export type Verdict = "match" | "known" | "mismatch" | "crash" | "hang" | "harness-fault" | "skip";
+
+/** How often each verdict was given. */
+export type Counts = Record<Verdict, number>;
+
+/** The run begins. */
+export interface RunStart {
+  type: "run-start";
+  commandLine: string[];
+  /** Version of iovacheck. */
+  version: string;
+  /** ISO 8601, UTC. */
+  date: string;
+  /** The ids of all cells of the plan, in its order; every `cell` below is one of them. */
+  cells: string[];
+}
+
+/** A cell's guest is about to be started. */
+export interface CellStart {
+  type: "cell-start";
+  cell: string;
+  kernel: string;
+  qemu: string;
+  machine: string;
+  accelerator: string;
+}
+
+/** A cell is left out. Ends the cell. */
+export interface CellSkip {
+  type: "cell-skip";
+  cell: string;
+  reason: string;
+}
+
+/** The guest's groups, reserved regions and aperture were compared with the predicted ones. */
+export interface WorldChecked {
+  type: "world-checked";
+  cell: string;
+  verdict: "match" | "known" | "mismatch";
+  /** Names of the known issues that explain the differences. */
+  deviations: string[];
+  durationMs: number;
+  failure?: Failure;
+}
+
+/** A scenario has its verdict. */
+export interface ScenarioEnd {
+  type: "scenario-end";
+  cell: string;
+  scenario: string;
+  file: string;
+  /** Line of the scenario in its file, from 1. */
+  line: number;
+  verdict: Verdict;
+  /** Names of the known issues that explain the differences; not empty when the verdict is `known`. */
+  deviations: string[];
+  /** How many steps were run. */
+  steps: number;
+  durationMs: number;
+  /** Why it was left out, when the verdict is `skip`; what happened, for a crash, a hang or a fault. */
+  reason?: string;
+  /** The first step that differed. */
+  failure?: Failure;
+  /** The one command that runs exactly this cell and scenario again. */
+  again: string;
+}
+
+/** Where and how prediction and observation parted. */
+export interface Failure {
+  /** Number of the step, from 1; 0 before the first step. */
+  step: number;
+  /** The step as its author wrote it. */
+  text: string;
+  /** `file:line:column` */
+  position: string;
+  predicted: string;
+  observed: string;
+  /** The rule behind the prediction, with its section in the model's specification. */
+  rule?: string;
+}
+
+/** A cell is over: every scenario of it has a verdict, or `fault` says what kept them from it. */
+export interface CellEnd {
+  type: "cell-end";
+  cell: string;
+  durationMs: number;
+  fault?: { verdict: "crash" | "hang" | "harness-fault"; text: string; again?: string };
+}
+
+/** The run is over. */
+export interface RunEnd {
+  type: "run-end";
+  counts: Counts;
+  exitCode: number;
+  durationMs: number;
+  /** Why the run ended before its plan was done. */
+  stopped?: string;
+}
+
+/** Anything that happens in a run. */
+export type Event = RunStart | CellStart | CellSkip | WorldChecked | ScenarioEnd | CellEnd | RunEnd;
+
+/** Takes every event, in order. A reporter is one. */
+export type Listener = (event: Event) => void;
+
+/** Writes events to a file and hands them to listeners. */
+export class EventLog implements Disposable {
+  readonly #file: Deno.FsFile;
+  readonly #listeners = new Set<Listener>();
+
+  /**
+   * @param path the file; created when missing, otherwise continued
+   * @throws Deno.errors.NotFound when the folder is missing
+   */
+  constructor(path: string) {
+    this.#file = Deno.openSync(path, { append: true, create: true });
+  }
+
+  /** Writes the event as one line, unbuffered, and then calls the listeners in the order they came. */
+  emit(event: Event): void {
+    writeAll(this.#file, new TextEncoder().encode(JSON.stringify({ v: EVENT_VERSION, ...event }) + "\n"));
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  /** Hands every later event to `listener`. @returns what ends this */
+  subscribe(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  [Symbol.dispose](): void {
+    this.#file.close();
+  }
+}
+
+const TYPES: Record<Event["type"], true> = {
+  "run-start": true,
+  "cell-start": true,
+  "cell-skip": true,
+  "world-checked": true,
+  "scenario-end": true,
+  "cell-end": true,
+  "run-end": true,
+};
+
+/**
+ * Reads what an {@linkcode EventLog} wrote.
+ *
+ * A last line without a newline is left out: its writer was killed while writing.
+ *
+ * @param text content of the file
+ * @param name of the file, for messages
+ * @throws SyntaxError for a line that is no event of this version, with file and line
+ */
+export function readEvents(text: string, name: string): Event[] {
+  return text.split("\n").slice(0, -1).map((line, index) => readEvent(line, `${name}:${index + 1}`));
+}
+
+function readEvent(line: string, position: string): Event {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (cause) {
+    throw new SyntaxError(`${position}: not JSON; every line must hold one event`, { cause });
+  }
+  if (typeof value !== "object" || value === null || !("v" in value) || !("type" in value)) {
+    throw new SyntaxError(`${position}: not an event; it needs the fields "v" and "type"`);
+  }
+  const { v, ...event } = value;
+  if (v !== EVENT_VERSION) {
+    throw new SyntaxError(
+      `${position}: events of version ${v}, but this program reads version ${EVENT_VERSION}`,
+    );
+  }
+  if (!Object.hasOwn(TYPES, String(event.type))) {
+    throw new SyntaxError(`${position}: unknown event type ${JSON.stringify(event.type)}`);
+  }
+  return event as Event;
+}
+
+function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
+  for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
+}

@@ -1,0 +1,35 @@
+/** Progress for a person at a terminal; nothing at all elsewhere. */
+import type { Event } from "./events.ts";
+
+const CLEAR_LINE = "\r\x1b[2K";
+
+/** A line on standard error that always says how far the run is. */
+export class ProgressLine {
+  readonly #write: (text: string) => void;
+  readonly #begin = performance.now();
+  #cells = 0;
+  #cellsDone = 0;
+  #scenarios = 0;
+  #failures = 0;
+
+  /** @param write takes text for the terminal */
+  constructor(write: (text: string) => void) {
+    this.#write = write;
+  }
+
+  handle(event: Event): void {
+    if (event.type === "run-start") this.#cells = event.cells.length;
+    if (event.type === "cell-end" || event.type === "cell-skip") this.#cellsDone++;
+    if (event.type === "scenario-end" && event.verdict !== "skip") {
+      this.#scenarios++;
+      if (event.verdict !== "match" && event.verdict !== "known") this.#failures++;
+    }
+    this.#write(event.type === "run-end" ? CLEAR_LINE : CLEAR_LINE + this.#text());
+  }
+
+  #text(): string {
+    const seconds = ((performance.now() - this.#begin) / 1000).toFixed(1);
+    const failed = this.#failures > 0 ? `, ${this.#failures} failed` : "";
+    return `${seconds} s  cells ${this.#cellsDone}/${this.#cells}  scenarios ${this.#scenarios}${failed}`;
+  }
+}

@@ -1,0 +1,60 @@
+import t from "#tap";
+import {
+  configurationLines,
+  isOutdated,
+  networkSettings,
+  sourceLines,
+} from "../../harness/components/apt_root.ts";
+import { CommandError } from "../../harness/components/command.ts";
+import { releaseOf } from "../../harness/components/releases.ts";
+
+t.test("sources of a release are signed by Debian's keyring", async (t) => {
+  const signed = "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]";
+  const trixie = releaseOf("trixie");
+  t.equal(
+    sourceLines(trixie, { main: "http://m.example/debian", security: "http://s.example/security" }),
+    `${signed} http://m.example/debian trixie main
+${signed} http://m.example/debian trixie-backports main
+${signed} http://s.example/security trixie-security main
+`,
+  );
+  t.notMatch(sourceLines(trixie, { main: "http://m.example/debian" }), /security/);
+});
+
+t.test("of the machine's settings only the way to the network is taken over", async (t) => {
+  const dump = `APT::Update::Post-Invoke:: "rm -f /var/cache/apt/archives/*.deb || true";
+Acquire "";
+Acquire::http::Proxy "http://proxy.example:3128/";
+Acquire::http::Proxy::intern.example "DIRECT";
+Acquire::https::CaInfo "/etc/ssl/own.pem";
+Acquire::https::m.example::CaInfo "/etc/ssl/m.pem";
+Acquire::https::Verify-Peer "false";
+Acquire::AllowInsecureRepositories "1";
+Acquire::Check-Valid-Until "false";
+Dir::Cache "/var/cache/apt";`;
+  t.same(networkSettings(dump), [
+    'Acquire::http::Proxy "http://proxy.example:3128/";',
+    'Acquire::http::Proxy::intern.example "DIRECT";',
+    'Acquire::https::CaInfo "/etc/ssl/own.pem";',
+    'Acquire::https::m.example::CaInfo "/etc/ssl/m.pem";',
+    'Acquire::Check-Valid-Until "false";',
+  ]);
+});
+
+t.test("the configuration keeps to its folder and to the machine's user", async (t) => {
+  const user = configurationLines("/c/apt/trixie", ['Acquire::http::Proxy "http://p/";'], false);
+  t.match(user, 'Dir::State::status "/c/apt/trixie/state/status";');
+  t.match(user, 'Dir::Etc::parts "/dev/null";');
+  t.match(user, 'Acquire::http::Proxy "http://p/";');
+  t.notMatch(user, "Sandbox");
+  t.match(configurationLines("/c", [], true), 'APT::Sandbox::User "root";');
+});
+
+t.test("which refusals mean that the lists are old", async (t) => {
+  const refusal = (stderr: string) => new CommandError("apt-get", 100, stderr, undefined);
+  t.ok(isOutdated(refusal("E: Failed to fetch http://m.example/a.deb  404  Not Found [IP: ::1 80]")));
+  t.ok(isOutdated(refusal("E: Version '9' for 'hello' was not found")));
+  t.ok(isOutdated(refusal("E: Unable to locate package hello")));
+  t.notOk(isOutdated(refusal("E: You don't have enough free space in /c/.")));
+  t.notOk(isOutdated(new Error("404 Not Found")));
+});

@@ -1,0 +1,28 @@
+import t from "#tap";
+import { parseKernelSpec, parseQemuSpec } from "../../harness/components/spec.ts";
+import { UsageError } from "../../harness/errors.ts";
+
+t.test("kernel specs", async (t) => {
+  const debian = { kind: "debian", flavour: "standard", arch: "amd64" };
+  t.same(parseKernelSpec("debian:6.12"), { ...debian, wanted: "6.12" });
+  t.same(parseKernelSpec("debian:6.12.117+deb13"), { ...debian, wanted: "6.12.117+deb13" });
+  t.same(parseKernelSpec("debian:6.1@amd64"), { ...debian, wanted: "6.1" });
+  t.same(parseKernelSpec("debian:7.3@cloud"), { ...debian, wanted: "7.3", flavour: "cloud" });
+  t.same(parseKernelSpec("deb:/tmp/a b.deb"), { kind: "deb", file: "/tmp/a b.deb" });
+});
+
+t.test("QEMU specs", async (t) => {
+  t.same(parseQemuSpec("host"), { kind: "host" });
+  t.same(parseQemuSpec("debian:11.1"), { kind: "debian", wanted: "11.1" });
+  t.same(parseQemuSpec("path:/opt/qemu"), { kind: "path", file: "/opt/qemu" });
+});
+
+t.test("a malformed spec is an error of usage that quotes it", async (t) => {
+  for (const spec of ["", "6.12", "debian:", "debian:trixie", "debian:6.12/../..", "deb:", "debian:6.12@"]) {
+    t.throws(() => parseKernelSpec(spec), { name: "UsageError", message: `"${spec}"` }, `kernel "${spec}"`);
+  }
+  for (const spec of ["", "qemu", "path:", "debian:", "debian:$(id)"]) {
+    t.throws(() => parseQemuSpec(spec), UsageError, `QEMU "${spec}"`);
+  }
+  t.throws(() => parseKernelSpec("debian:6.12@rt"), { message: /"@rt" is unknown/ });
+});

@@ -1,0 +1,212 @@
+import t from "#tap";
+import { mapDma, type MapRequest, unmapDma, type UnmapRequest } from "../../harness/model/dma.ts";
+import { lockedPages } from "../../harness/model/info.ts";
+import { open } from "../../harness/model/lifecycle.ts";
+import { U64_MAX } from "../../harness/model/range_list.ts";
+import { KERNELS, Play } from "./play.ts";
+import { AMD, group, HYPERTRANSPORT, INTEL, MSI, worldOf } from "./worlds.ts";
+
+const WORLD = worldOf({ a: group(INTEL, [MSI]), amd: group(AMD, [MSI, HYPERTRANSPORT]) });
+const TOP = 0xfffffffffffff000n;
+
+const started = (kernel: string, group = "a", type = 3n): Play => {
+  const play = Play.real(kernel, WORLD);
+  play.start(type, group);
+  return play;
+};
+
+const map = (play: Play, request: Partial<MapRequest>): string =>
+  play.run(mapDma, "c", { iova: 0x1000n, size: 0x1000n, flags: 3, ...request });
+
+const unmap = (play: Play, request: Partial<UnmapRequest>): string =>
+  play.run(unmapDma, "c", { iova: 0x1000n, size: 0x1000n, flags: 0, ...request });
+
+t.test("without IOMMU everything is EINVAL [§1.1]", async (t) => {
+  const play = Play.real("6.12.117", WORLD);
+  play.run(open, "c");
+  t.equal(map(play, {}), "EINVAL");
+  t.equal(unmap(play, {}), "EINVAL");
+});
+
+t.test("what the fields of a MAP are refused for [§4.1]", async (t) => {
+  const E = "EINVAL";
+  const wrap = [E, E, E, "EOVERFLOW"];
+  const table: [name: string, request: Partial<MapRequest>, answers: string[]][] = [
+    ["argsz 31", { argsz: 31 }, [E, E, E, E]],
+    ["argsz 32", { argsz: 32 }, ["ok", "ok", "ok", "ok"]],
+    ["argsz 1000", { argsz: 1000 }, ["ok", "ok", "ok", "ok"]],
+    ["unknown flag", { flags: 8 | 3 }, [E, E, E, E]],
+    ["no access", { flags: 0 }, [E, E, E, E]],
+    ["read only", { flags: 1 }, ["ok", "ok", "ok", "ok"]],
+    ["write only", { flags: 2 }, ["ok", "ok", "ok", "ok"]],
+    ["vaddr update with access", { flags: 4 | 1 }, [E, E, E, E]],
+    ["vaddr update of nothing", { flags: 4 }, [E, "ENOENT", "ENOENT", "ENOENT"]],
+    ["size 0", { size: 0n }, [E, E, E, E]],
+    ["size 0, bad iova", { size: 0n, iova: 1n }, [E, E, E, E]],
+    ["size misaligned", { size: 0x1001n }, [E, E, E, E]],
+    ["iova misaligned", { iova: 0x1001n }, [E, E, E, E]],
+    ["vaddr misaligned", { vaddr: 1n }, [E, E, E, E]],
+    ["iova wraps", { iova: TOP, size: 0x2000n }, wrap],
+    ["vaddr wraps", { vaddr: TOP, size: 0x2000n }, wrap],
+    ["wraps, misaligned", { iova: TOP + 1n }, wrap],
+    ["wraps, no access", { iova: TOP, size: 0x2000n, flags: 0 }, wrap],
+    ["wraps, unknown flag", { iova: TOP, size: 0x2000n, flags: 8 }, [E, E, E, E]],
+    ["wraps, argsz", { iova: TOP, size: 0x2000n, argsz: 0 }, [E, E, E, E]],
+    ["outside the list", { iova: 1n << 39n }, [E, E, E, E]],
+    ["outside, bad vaddr", { iova: 1n << 39n, vaddr: 0n }, [E, E, E, E]],
+    ["bad vaddr", { vaddr: 0n }, ["EFAULT", "EFAULT", "EFAULT", "EFAULT"]],
+    ["highest page, which doesn't wrap", { iova: TOP }, [E, E, E, E]],
+  ];
+  for (const [index, kernel] of KERNELS.entries()) {
+    for (const [name, request, answers] of table) {
+      const play = started(kernel);
+      const before = play.state;
+      t.equal(map(play, request), answers[index], `${kernel} ${name}`);
+      if (answers[index] !== "ok") t.equal(play.state, before, `${kernel} ${name}: nothing changed`);
+    }
+  }
+});
+
+t.test("what the state gets a MAP refused for, first fault first [§4.1]", async (t) => {
+  for (const kernel of KERNELS) {
+    const play = Play.real(kernel, WORLD);
+    play.state = { ...play.state, dmaEntryLimit: 1 };
+    play.start(3n, "a");
+    t.equal(play.map(0x1000n, 0x2000n), "ok");
+    t.equal(play.map(0x2000n), "EEXIST", "taken, budget spent");
+    t.equal(play.map(0x2000n, 1n << 40n), "EEXIST", "taken, outside, budget spent");
+    t.equal(play.map(1n << 39n), "ENOSPC", "outside, budget spent");
+    t.equal(map(play, { iova: 0x1000n, vaddr: 0n }), "EEXIST");
+    if (kernel !== "5.10.262") t.equal(map(play, { flags: 4, size: 0x2000n }), "EINVAL", "vaddr is valid");
+  }
+});
+
+t.test("gap-walk: every edge of every range [§13]", async (t) => {
+  for (const name of ["a", "amd"]) {
+    const play = started("7.3.4", name);
+    for (const { start, last } of play.type1.list) {
+      const end = last + 1n;
+      t.equal(play.map(start), "ok");
+      t.equal(play.map(end - 0x1000n), "ok");
+      t.equal(play.map(end - 0x1000n, 0x2000n), last === U64_MAX ? "EOVERFLOW" : "EEXIST");
+      play.unmap(end - 0x1000n);
+      t.equal(play.map(end - 0x1000n, 0x2000n), last === U64_MAX ? "EOVERFLOW" : "EINVAL");
+      if (last !== U64_MAX) t.equal(play.map(end), "EINVAL");
+      if (start > 0n) t.equal(play.map(start - 0x1000n), "EINVAL");
+    }
+  }
+});
+
+t.test("budget: the limit counts from SET_IOMMU on [§13 budget]", async (t) => {
+  const play = Play.real("6.12.117", WORLD);
+  play.state = { ...play.state, dmaEntryLimit: 3 };
+  play.start(3n, "a");
+  for (const page of [0n, 1n, 2n]) t.equal(play.map(page * 0x1000n), "ok");
+  t.equal(play.map(0x3000n), "ENOSPC");
+  t.equal(play.map(0x2000n), "EEXIST");
+  play.state = { ...play.state, dmaEntryLimit: 100 };
+  t.equal(play.map(0x3000n), "ENOSPC", "a new limit is for a new SET_IOMMU");
+  play.unmap(0n);
+  t.equal(play.map(0x3000n), "ok");
+});
+
+t.test("locked memory is what the mappings cover [§8]", async (t) => {
+  const play = started("6.12.117");
+  play.map(0n, 0x3000n);
+  play.map(0x10000n, 0x1000n);
+  t.equal(lockedPages(play.state), 4n);
+  play.map(0x10000n, 0x1000n);
+  t.equal(lockedPages(play.state), 4n, "a refused map charges nothing");
+  play.unmap(0n, 0x3000n);
+  t.equal(lockedPages(play.state), 1n);
+});
+
+t.test("what an UNMAP is refused for [§5.1]", async (t) => {
+  const E = "EINVAL";
+  const size = (bytes: string) => Array(4).fill(`ok size=${bytes}`);
+  const table: [name: string, request: Partial<UnmapRequest>, answers: string[]][] = [
+    ["argsz 23", { argsz: 23 }, [E, E, E, E]],
+    ["argsz 24", { argsz: 24 }, size("0x1000")],
+    ["unknown flag", { flags: 8 }, [E, E, E, E]],
+    ["dirty bitmap, tracking off", { flags: 1 }, [E, E, E, E]],
+    ["dirty bitmap and all", { flags: 3, iova: 0n, size: 0n }, [E, E, E, E]],
+    ["iova misaligned", { iova: 0x1001n }, [E, E, E, E]],
+    ["size 0", { size: 0n }, [E, E, E, E]],
+    ["size misaligned", { size: 0x1001n }, [E, E, E, E]],
+    ["wraps", { iova: TOP, size: 0x2000n }, [E, E, E, "EOVERFLOW"]],
+    ["wraps, misaligned", { iova: TOP + 1n, size: 0x2000n }, [E, E, E, E]],
+    ["all, with a size", { flags: 2, iova: 0n }, [E, E, E, E]],
+    ["all, with an iova", { flags: 2, size: 0n }, [E, E, E, E]],
+    ["all", { flags: 2, iova: 0n, size: 0n }, [E, ...size("0x3000").slice(1)]],
+    ["nothing there", { iova: 0x8000n }, size("0x0")],
+    ["outside the list", { iova: 1n << 50n }, size("0x0")],
+    ["one of two", {}, size("0x1000")],
+    ["both", { size: 0x3000n }, size("0x3000")],
+    ["both and more", { iova: 0n, size: 0x10000n }, size("0x3000")],
+    ["cuts the second's head", { size: 0x2000n }, [E, E, E, E]],
+    ["cuts the second's tail", { iova: 0x3000n, size: 0x1000n }, [E, E, E, E]],
+    ["inside the second", { iova: 0x3000n, size: 0x5000n }, [E, E, E, E]],
+  ];
+  for (const [index, kernel] of KERNELS.entries()) {
+    for (const [name, request, answers] of table) {
+      const play = started(kernel);
+      play.map(0x1000n, 0x1000n);
+      play.map(0x2000n, 0x2000n);
+      const before = play.state;
+      t.equal(unmap(play, request), answers[index], `${kernel} ${name}`);
+      if (answers[index] === E) t.equal(play.state, before, `${kernel} ${name}: nothing changed`);
+    }
+  }
+});
+
+t.test("v1 takes whole mappings whose start is in the range [§5.2, §13 v1-vs-v2]", async (t) => {
+  for (const kernel of KERNELS) {
+    const cases: [iova: bigint, size: bigint, answer: string, left: number][] = [
+      [0x1000n, 0x2000n, "ok size=0x0", 2],
+      [0x0n, 0x1000n, "ok size=0x2000", 1],
+      [0x0n, 0x3000n, "ok size=0x3000", 0],
+      [0x2000n, 0x1000n, "ok size=0x1000", 1],
+    ];
+    for (const [iova, size, answer, left] of cases) {
+      const play = started(kernel, "a", 1n);
+      play.map(0x0n, 0x2000n);
+      play.map(0x2000n, 0x1000n);
+      t.equal(play.unmap(iova, size), answer, kernel);
+      t.equal(play.type1.mappings.length, left);
+    }
+    const v2 = started(kernel);
+    v2.map(0x0n, 0x2000n);
+    v2.map(0x2000n, 0x1000n);
+    t.equal(v2.unmap(0x1000n, 0x2000n), "EINVAL", kernel);
+  }
+});
+
+t.test("to-the-end: an UNMAP up to 2^64 [§5.3, §12 R1b]", async (t) => {
+  const answers = (play: Play): string => {
+    play.start(3n, "a");
+    play.map(0x1000n, 0x2000n);
+    return `${play.unmap(0x2000n, U64_MAX - 0x1fffn)} ${play.unmap(0x1000n, U64_MAX - 0xfffn)}`;
+  };
+  t.same(KERNELS.map((kernel) => answers(Play.real(kernel, WORLD))), [
+    "EINVAL ok size=0x0",
+    "EINVAL ok size=0x0",
+    "EINVAL ok size=0x0",
+    "EINVAL ok size=0x2000",
+  ]);
+  t.equal(answers(Play.right("6.12.117", WORLD)), "EINVAL ok size=0x2000");
+});
+
+t.test("top-page: a mapping up to 2^64 [§4.3, §12 R1a]", async (t) => {
+  const answers = (play: Play): string[] => {
+    play.start(3n, "amd");
+    const four = [play.map(TOP), play.map(TOP), play.unmap(TOP), play.run(unmapDma, "c", ALL)];
+    return [...four, `${play.type1.mappings.length} left`];
+  };
+  const ALL = { iova: 0n, size: 0n, flags: 2 };
+  for (const kernel of ["6.1.192", "6.12.117"]) {
+    t.same(answers(Play.real(kernel, WORLD)), ["ok", "ok", "ok size=0x0", "ok size=0x0", "2 left"], kernel);
+  }
+  const right = ["ok", "EEXIST", "ok size=0x1000", "ok size=0x0", "0 left"];
+  t.same(answers(Play.real("7.3.4", WORLD)), right);
+  t.same(answers(Play.right("6.12.117", WORLD)), right);
+});

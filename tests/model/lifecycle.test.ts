@@ -1,0 +1,196 @@
+import t from "#tap";
+import {
+  checkExtension,
+  close,
+  deviceClose,
+  deviceOpen,
+  groupClose,
+  groupOpen,
+  groupSetContainer,
+  groupStatus,
+  groupUnsetContainer,
+  HandleError,
+  open,
+  setIommu,
+} from "../../harness/model/lifecycle.ts";
+import { getInfo, lockedPages } from "../../harness/model/info.ts";
+import { KERNELS, Play } from "./play.ts";
+import { AMD, group, INTEL, MSI, VIRTIO, worldOf } from "./worlds.ts";
+
+const WORLD = worldOf({
+  a: group(INTEL, [MSI]),
+  b: group(INTEL, [MSI]),
+  taken: group(INTEL, [MSI], { viable: false }),
+  amd: group(AMD, [MSI]),
+  virtio: group(VIRTIO, [MSI]),
+});
+
+t.test("one opener at a time, and a device keeps the group open [§1.1]", async (t) => {
+  const play = Play.right("6.12", WORLD);
+  t.equal(play.start(3n, "a"), "ok");
+  t.equal(play.run(groupOpen, "a"), "EBUSY");
+  t.equal(play.run(deviceOpen, "a.0", "a"), "ok");
+  t.equal(play.run(groupClose, "a"), "ok");
+  t.equal(play.run(groupOpen, "a"), "EBUSY");
+  t.equal(play.run(deviceClose, "a.0"), "ok");
+  t.equal(play.run(groupOpen, "a"), "ok");
+  t.equal(play.run(groupStatus, "a"), "ok flags=0x1");
+});
+
+t.test("CHECK_EXTENSION [§1.2]", async (t) => {
+  const table: [extension: bigint, unset: string, set: string][] = [
+    [1n, "1111", "1111"],
+    [3n, "1111", "1111"],
+    [4n, "0000", "0000"],
+    [6n, "1110", "1110"],
+    [9n, "0111", "0111"],
+    [10n, "0000", "0111"],
+    [2n, "0000", "0000"],
+    [5n, "0000", "0000"],
+    [7n, "0000", "0000"],
+    [8n, "0000", "0000"],
+    [99n, "0000", "0000"],
+  ];
+  for (const [index, kernel] of KERNELS.entries()) {
+    const play = Play.right(kernel, WORLD);
+    play.run(open, "u");
+    play.start(3n, "a");
+    for (const [extension, unset, set] of table) {
+      t.equal(play.run(checkExtension, "u", extension), `ok value=${unset[index]}`, `${kernel} ${extension}`);
+      t.equal(
+        play.run(checkExtension, "c", extension),
+        `ok value=${set[index]}`,
+        `${kernel} ${extension} set`,
+      );
+    }
+  }
+});
+
+t.test("DMA_CC needs every group [§1.2]", async (t) => {
+  const play = Play.right("6.12", WORLD);
+  play.start(3n, "amd");
+  t.equal(play.run(checkExtension, "c", 4n), "ok value=1");
+  t.equal(play.join("a"), "ok");
+  t.equal(play.run(checkExtension, "c", 4n), "ok value=0");
+});
+
+t.test("a group whose DMA somebody else owns [§1.3, §1.4, §1.6]", async (t) => {
+  for (const kernel of ["6.1.192", "6.12.117", "7.3.4"]) {
+    const play = Play.right(kernel, WORLD);
+    play.run(open, "c");
+    t.equal(play.join("taken"), "EPERM", kernel);
+    t.equal(play.run(groupStatus, "taken"), "ok flags=0x0", kernel);
+  }
+  const old = Play.right("5.10.262", WORLD);
+  t.equal(old.start(3n, "taken"), "ok");
+  t.equal(old.run(groupStatus, "taken"), "ok flags=0x2");
+  t.equal(old.run(deviceOpen, "taken.0", "taken"), "EINVAL");
+});
+
+t.test("a group is in one container [§1.3, §1.4, §1.6]", async (t) => {
+  const play = Play.right("6.12", WORLD);
+  play.run(open, "c");
+  play.run(open, "d");
+  t.equal(play.join("a"), "ok");
+  t.equal(play.run(groupStatus, "a"), "ok flags=0x3");
+  t.equal(play.run(groupSetContainer, "a", "d"), "EINVAL");
+  t.equal(play.run(groupUnsetContainer, "a"), "ok");
+  t.equal(play.run(groupUnsetContainer, "a"), "EINVAL");
+  t.equal(play.run(groupSetContainer, "a", "d"), "ok");
+});
+
+t.test("SET_IOMMU [§1.5]", async (t) => {
+  const table: [type: bigint, answers: string[]][] = [
+    [1n, ["ok", "ok", "ok", "ok"]],
+    [3n, ["ok", "ok", "ok", "ok"]],
+    [6n, ["EINVAL", "EINVAL", "EINVAL", "ENODEV"]],
+    [9n, ["ENODEV", "EINVAL", "EINVAL", "EINVAL"]],
+    ...[0n, 2n, 4n, 7n, 8n, 10n, 99n, (1n << 32n) + 1n].map((type): [bigint, string[]] => [
+      type,
+      Array(4).fill("ENODEV"),
+    ]),
+  ];
+  for (const [index, kernel] of KERNELS.entries()) {
+    for (const [type, answers] of table) {
+      t.equal(Play.right(kernel, WORLD).start(type, "a"), answers[index], `${kernel} type ${type}`);
+    }
+  }
+});
+
+t.test("SET_IOMMU needs a group, and happens once [§1.5]", async (t) => {
+  const play = Play.right("6.12", WORLD);
+  t.equal(play.start(3n), "EINVAL");
+  t.equal(play.run(setIommu, "c", 99n), "EINVAL");
+  play.join("a");
+  t.equal(play.run(setIommu, "c", 3n), "ok");
+  t.equal(play.run(setIommu, "c", 3n), "EINVAL");
+  t.equal(play.run(setIommu, "c", 99n), "EINVAL");
+});
+
+t.test("a failing SET_IOMMU can be tried again [§1.5]", async (t) => {
+  const play = Play.right("6.12", WORLD);
+  t.equal(play.start(3n, "a", "virtio"), "EPERM");
+  t.equal(play.run(getInfo, "c"), "EINVAL");
+  t.same(play.state.containers.get("c")?.groups, ["virtio", "a"]);
+  play.state = { ...play.state, allowUnsafeInterrupts: true };
+  t.equal(play.run(setIommu, "c", 3n), "ok");
+});
+
+t.test("SET_IOMMU attaches the newest group first [§1.5]", async (t) => {
+  const play = Play.right("6.12", WORLD);
+  play.start(3n, "a", "amd", "b");
+  t.same(play.type1.domains, [{ iommu: "amd", groups: ["amd"] }, { iommu: "intel", groups: ["a", "b"] }]);
+});
+
+t.test("an open device keeps its group in the container [§1.6]", async (t) => {
+  const play = Play.right("6.12", WORLD);
+  play.run(open, "c");
+  play.join("a");
+  t.equal(play.run(deviceOpen, "a.0", "a"), "EINVAL", "no IOMMU yet");
+  play.run(setIommu, "c", 3n);
+  t.equal(play.run(deviceOpen, "a.0", "a"), "ok");
+  t.equal(play.run(groupUnsetContainer, "a"), "EBUSY");
+  t.equal(play.run(deviceClose, "a.0"), "ok");
+  t.equal(play.run(groupUnsetContainer, "a"), "ok");
+});
+
+t.test("a closed container lives on in its groups [§1.6]", async (t) => {
+  const play = Play.right("6.12", WORLD);
+  play.start(3n, "a");
+  play.map(0n, 0x3000n);
+  t.equal(play.run(close, "c"), "ok");
+  t.equal(lockedPages(play.state), 3n);
+  t.equal(play.run(groupClose, "a"), "ok");
+  t.equal(lockedPages(play.state), 0n);
+  t.equal(play.state.containers.size + play.state.groups.size, 0);
+});
+
+t.test("after the last group a container is as new [§1.6]", async (t) => {
+  const play = Play.right("6.12", WORLD);
+  play.start(3n, "a");
+  play.map(0n);
+  play.run(groupUnsetContainer, "a");
+  t.equal(lockedPages(play.state), 0n);
+  t.equal(play.run(getInfo, "c"), "EINVAL");
+  t.equal(play.run(setIommu, "c", 1n), "EINVAL");
+  play.state = { ...play.state, dmaEntryLimit: 1 };
+  play.run(groupSetContainer, "a", "c");
+  t.equal(play.run(setIommu, "c", 1n), "ok");
+  t.equal(play.type1.unmapRules, 1);
+  t.equal(play.type1.mappingLimit, 1);
+});
+
+t.test("a scenario that uses handles out of order is told so", async (t) => {
+  const play = Play.right("6.12", WORLD);
+  play.start(3n, "a");
+  play.run(deviceOpen, "a.0", "a");
+  const misuses: [string, () => string][] = [
+    ["container d is not open", () => play.run(close, "d")],
+    ["group b is not open", () => play.run(groupStatus, "b")],
+    ["the world has no group z", () => play.run(groupOpen, "z")],
+    ["container c exists already", () => play.run(open, "c")],
+    ["device b.0 is not open", () => play.run(deviceClose, "b.0")],
+    ["device a.0 is open already", () => play.run(deviceOpen, "a.0", "a")],
+  ];
+  for (const [message, misuse] of misuses) t.throws(misuse, new HandleError(message));
+});

@@ -1,0 +1,197 @@
+/** Steps made by chance, as data that a failing test can print. */
+import fc from "fast-check";
+import { mapDma, unmapDma } from "../../harness/model/dma.ts";
+import { getInfo } from "../../harness/model/info.ts";
+import {
+  close,
+  deviceClose,
+  deviceOpen,
+  groupClose,
+  groupOpen,
+  groupSetContainer,
+  groupUnsetContainer,
+  HandleError,
+  open,
+  setIommu,
+} from "../../harness/model/lifecycle.ts";
+import { ok } from "../../harness/model/answer.ts";
+import { U64_MAX } from "../../harness/model/range_list.ts";
+import type { Outcome, State } from "../../harness/model/state.ts";
+import { GROUPS, PAGE_BYTES, PAGES } from "./random_worlds.ts";
+
+export const CONTAINERS = ["c", "d"] as const;
+
+/** Addresses count from the base of the world, so that one step fits every world. */
+export type Step =
+  | { readonly do: "open" | "close" | "info"; readonly container: string }
+  | { readonly do: "set-iommu"; readonly container: string; readonly type: bigint }
+  | {
+    readonly do: "group-open" | "group-close" | "unset-container" | "device-open" | "device-close";
+    readonly group: string;
+  }
+  | { readonly do: "set-container"; readonly group: string; readonly container: string }
+  | { readonly do: "map" | "unmap"; readonly container: string } & Request
+  | { readonly do: "unmap-to-the-end"; readonly container: string; readonly page: number }
+  | { readonly do: "parameters"; readonly allowUnsafeInterrupts: boolean; readonly dmaEntryLimit: number }
+  | { readonly do: "fail"; readonly collection: number };
+
+interface Request {
+  readonly page: number;
+  readonly pages: number;
+  readonly flags: number;
+  readonly extraBytes: bigint;
+  readonly badMemory: boolean;
+}
+
+/** @returns undefined when a handle that the step needs isn't open */
+export function perform(state: State, step: Step, base: bigint): Outcome | undefined {
+  try {
+    return performOpen(state, step, base);
+  } catch (error) {
+    if (error instanceof HandleError) return undefined;
+    throw error;
+  }
+}
+
+function performOpen(state: State, step: Step, base: bigint): Outcome {
+  switch (step.do) {
+    case "open":
+      return open(state, step.container);
+    case "close":
+      return close(state, step.container);
+    case "info":
+      return getInfo(state, step.container);
+    case "set-iommu":
+      return setIommu(state, step.container, step.type);
+    case "group-open":
+      return groupOpen(state, step.group);
+    case "group-close":
+      return groupClose(state, step.group);
+    case "unset-container":
+      return groupUnsetContainer(state, step.group);
+    case "set-container":
+      return groupSetContainer(state, step.group, step.container);
+    case "device-open":
+      return deviceOpen(state, `${step.group}.0`, step.group);
+    case "device-close":
+      return deviceClose(state, `${step.group}.0`);
+    case "map":
+      return mapDma(state, step.container, requestOf(step, base));
+    case "unmap":
+      return unmapDma(state, step.container, requestOf({ ...step, badMemory: false }, base));
+    case "unmap-to-the-end": {
+      const iova = addressOf(base, step.page);
+      return unmapDma(state, step.container, { iova, size: U64_MAX - iova + 1n, flags: 0 });
+    }
+    case "parameters": {
+      const { allowUnsafeInterrupts, dmaEntryLimit } = step;
+      return { state: { ...state, allowUnsafeInterrupts, dmaEntryLimit }, answer: ok() };
+    }
+    case "fail":
+      return { state: { ...state, failingCollection: step.collection }, answer: ok() };
+  }
+}
+
+const addressOf = (base: bigint, page: number): bigint =>
+  BigInt.asUintN(64, base + BigInt(page) * PAGE_BYTES);
+
+const requestOf = ({ page, pages, flags, extraBytes, badMemory }: Request, base: bigint) => ({
+  iova: addressOf(base, page),
+  size: BigInt(pages) * PAGE_BYTES + extraBytes,
+  flags,
+  ...(badMemory ? { vaddr: 0n } : {}),
+});
+
+/** Mostly in order, sometimes not: `usual` twelve times as often as each of the others. */
+const mostly = <T>(usual: T, ...others: T[]): fc.Arbitrary<T> =>
+  fc.oneof({ weight: 12, arbitrary: fc.constant(usual) }, ...others.map((other) => fc.constant(other)));
+
+const container = mostly("c", "d", "d");
+const groupName = fc.constantFrom(...GROUPS);
+
+const requestArb = {
+  container,
+  page: fc.integer({ min: -1, max: PAGES }),
+  pages: fc.oneof({ weight: 5, arbitrary: fc.integer({ min: 1, max: 3 }) }, fc.nat(PAGES)),
+  extraBytes: mostly(0n, 0x10n),
+};
+
+const parametersArb: fc.Arbitrary<Step> = fc.record({
+  do: fc.constant("parameters" as const),
+  allowUnsafeInterrupts: fc.boolean(),
+  dmaEntryLimit: fc.integer({ min: 1, max: 6 }),
+});
+
+/** Steps that any scenario may do. */
+export const stepArb: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 12,
+    arbitrary: fc.record({ do: fc.constant("set-container" as const), group: groupName, container }),
+  },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant("unset-container" as const), group: groupName }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("open", "close", "info"), container }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: fc.constant("set-iommu" as const), container, type: mostly(3n, 1n, 6n, 9n) }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constantFrom("group-open", "group-open", "group-close", "device-open", "device-close"),
+      group: groupName,
+    }),
+  },
+  {
+    weight: 14,
+    arbitrary: fc.record({
+      do: fc.constant("map" as const),
+      ...requestArb,
+      flags: mostly(3, 1, 0, 8),
+      badMemory: mostly(false, true),
+    }),
+  },
+  {
+    weight: 7,
+    arbitrary: fc.record({
+      do: fc.constant("unmap" as const),
+      ...requestArb,
+      flags: mostly(0, 2, 8),
+      badMemory: fc.constant(false),
+    }),
+  },
+  { weight: 1, arbitrary: parametersArb },
+);
+
+/** An UNMAP of everything from a page on, up to 2^64. */
+export const toTheEndArb: fc.Arbitrary<Step> = fc.record({
+  do: fc.constant("unmap-to-the-end" as const),
+  container,
+  page: fc.nat(PAGES - 1),
+});
+
+/** One of the next collections of a group's regions fails. */
+export const failureArb: fc.Arbitrary<Step> = fc.record({
+  do: fc.constant("fail" as const),
+  collection: fc.nat(3),
+});
+
+/** Everything open, and a first group with an IOMMU, so that chance finds something to work with. */
+const PRELUDE: readonly Step[] = [
+  ...CONTAINERS.map((container): Step => ({ do: "open", container })),
+  ...GROUPS.map((group): Step => ({ do: "group-open", group })),
+  { do: "set-container", group: "g0", container: "c" },
+  { do: "set-iommu", container: "c", type: 3n },
+];
+
+export const stepsArb = (...kinds: fc.Arbitrary<Step>[]): fc.Arbitrary<readonly Step[]> => {
+  const others = kinds.map((arbitrary) => ({ weight: 1, arbitrary }));
+  const anyStep = fc.oneof({ weight: 20, arbitrary: stepArb }, ...others);
+  return fc.tuple(parametersArb, fc.array(anyStep, { maxLength: 40, size: "max" }))
+    .map(([parameters, steps]) => [parameters, ...PRELUDE, ...steps]);
+};
+
+/** Closes whatever is open. */
+export const EPILOGUE: readonly Step[] = [
+  ...GROUPS.flatMap((group): Step[] => [{ do: "device-close", group }, { do: "group-close", group }]),
+  ...CONTAINERS.map((container): Step => ({ do: "close", container })),
+];

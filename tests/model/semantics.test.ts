@@ -1,0 +1,37 @@
+import t from "#tap";
+import { DEVIATIONS, deviationsOf, isFrom, semanticsOf } from "../../harness/model/semantics.ts";
+import { KERNELS, versionOf } from "./play.ts";
+
+const rulesOf = (kernel: string) => semanticsOf(versionOf(kernel), new Set());
+
+t.test("which kernels have which deviation [§12]", async (t) => {
+  const all = DEVIATIONS.map(({ name }) => name);
+  for (const kernel of ["5.10.262", "6.1.192", "6.12.117", "6.17.9"]) {
+    t.same([...deviationsOf(versionOf(kernel))], all, kernel);
+  }
+  for (const kernel of ["6.18", "7.3.4"]) {
+    t.same([...deviationsOf(versionOf(kernel))], ["sticky-edges"], kernel);
+  }
+  t.same([...deviationsOf(versionOf("5.3"))], ["unmap-to-the-end", "map-at-the-top"], "before the IOVA list");
+});
+
+t.test("which kernels have which rules [§15]", async (t) => {
+  const table = [
+    ["wrapErrno", ["EINVAL", "EINVAL", "EINVAL", "EOVERFLOW"]],
+    ["mapTestsWrapFirst", [false, false, false, true]],
+    ["capabilityAlignmentBytes", [1, 1, 8, 8]],
+    ["infoWritesWholeHeader", [false, false, true, true]],
+    ["knowsNesting", [true, true, true, false]],
+    ["knowsUnmapAll", [false, true, true, true]],
+    ["claimsDmaOwnership", [false, true, true, true]],
+  ] as const;
+  for (const [rule, expected] of table) {
+    t.same(KERNELS.map((kernel) => rulesOf(kernel)[rule]), expected, rule);
+  }
+});
+
+t.test("a bound is part of its own range", async (t) => {
+  t.equal(isFrom(versionOf("6.18"), "6.18"), true);
+  t.equal(isFrom(versionOf("6.17.99"), "6.18"), false);
+  t.throws(() => isFrom(versionOf("6.18"), "soon"), { message: "soon is no kernel version" });
+});

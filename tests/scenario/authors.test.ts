@@ -1,0 +1,159 @@
+/** The scenarios' authors and the model hold each other honest, without a guest. */
+import t from "#tap";
+import { resolve } from "node:path";
+import { castScenario, type Stage, whyNot } from "../../harness/check/cast.ts";
+import { type Rehearsal, rehearse } from "../../harness/check/rehearsal.ts";
+import { loadMachines } from "../../harness/machine/machine.ts";
+import { predictedGroups } from "../../harness/machine/predicted.ts";
+import { DEVIATIONS } from "../../harness/model/semantics.ts";
+import { type KernelVersion, parseVersion, versionText } from "../../harness/model/version.ts";
+import { loadScenarios, type Scenario } from "../../harness/scenario/scenario.ts";
+import { loadSuites, selectScenarios } from "../../harness/scenario/suite.ts";
+
+const CONFIGS = resolve(import.meta.dirname ?? ".", "../../configs");
+
+/** What the suite must show on a real guest, and the file that does. */
+const RULES: Readonly<Record<string, string>> = {
+  "reserved regions are read at attach": "seed/reserved-regions.yaml",
+  "conflict with existing mappings": "seed/conflict.yaml",
+  "exclusion": "seed/exclusion.yaml",
+  "nothing changes on failure": "seed/nothing-changes.yaml",
+  "both attach paths": "seed/attach-paths.yaml",
+  "detach refreshes": "seed/detach-refresh.yaml",
+  "detach cannot fail": "seed/detach-cannot-fail.yaml",
+  "ordering": "seed/ordering.yaml",
+  "maps against the list": "seed/map-against-list.yaml",
+  "MSI and interrupt isolation": "seed/msi-isolation.yaml",
+  "capability": "seed/capability.yaml",
+  "groups of several devices": "seed/several-devices.yaml",
+  "life cycle": "seed/life-cycle.yaml",
+  "MAP's refusals": "seed/map-validation.yaml",
+  "UNMAP's rules": "seed/unmap-rules.yaml",
+  "budget": "seed/budget.yaml",
+  "argsz": "seed/argsz.yaml",
+};
+
+const MAX_STEPS = 12;
+const MAX_ACTIONS = 600;
+
+async function loadFolders(): Promise<Scenario[]> {
+  const all: Scenario[] = [];
+  for (const folder of ["smoke", "seed", "deviations"]) {
+    const files = [...Deno.readDirSync(resolve(CONFIGS, "scenarios", folder))].map(({ name }) => name).sort();
+    for (const name of files) {
+      const shownAs = `${folder}/${name}`;
+      all.push(...await loadScenarios(resolve(CONFIGS, "scenarios", shownAs), shownAs, folder));
+    }
+  }
+  return all;
+}
+
+interface Played {
+  readonly scenario: Scenario;
+  readonly where: string;
+  readonly rehearsal: Rehearsal;
+}
+
+function version(text: string): KernelVersion {
+  const parsed = parseVersion(text);
+  if (!parsed) throw new Error(`${text} is no version`);
+  return parsed;
+}
+
+const VERSIONS = ["6.1.192", "6.12.117", "7.3.4"].map(version);
+const machines = await loadMachines(resolve(CONFIGS, "machines/x86.yaml"), "x86.yaml");
+const scenarios = await loadFolders();
+const stages = VERSIONS.flatMap((version) =>
+  machines.map((machine) => {
+    const groups = predictedGroups(machine, version);
+    const stage: Stage = { groups, iommuKind: machine.iommu.kind, version };
+    return { stage, where: `${machine.name} ${versionText(version)}` };
+  })
+);
+const played: Played[] = stages.flatMap(({ stage, where }) =>
+  scenarios.filter((scenario) => whyNot(scenario, stage) === undefined).map((scenario) => ({
+    scenario,
+    where,
+    rehearsal: rehearse(scenario, castScenario(scenario, stage), stage.version),
+  }))
+);
+
+t.test("no author contradicts the model, on any machine and kernel", async (t) => {
+  for (const { where } of stages) {
+    const here = played.filter((one) => one.where === where);
+    t.same(here.flatMap(({ rehearsal }) => rehearsal.contradictions.map(String)), [], where);
+  }
+});
+
+t.test("every scenario makes sense somewhere", async (t) => {
+  const somewhere = new Set(played.map(({ scenario }) => scenario));
+  t.same(scenarios.filter((scenario) => !somewhere.has(scenario)).map(({ id }) => id), []);
+});
+
+t.test("no two scenarios have the same name", async (t) => {
+  const ids = scenarios.map(({ id }) => id);
+  t.same(ids.filter((id, index) => ids.indexOf(id) !== index), []);
+});
+
+t.test("every rule has scenarios, and every file a rule", async (t) => {
+  const files = new Set(scenarios.map(({ position }) => position.file));
+  for (const [rule, file] of Object.entries(RULES)) t.ok(files.has(file), `${rule}: ${file}`);
+  const ruled = new Set(Object.values(RULES));
+  t.same([...files].filter((file) => file.startsWith("seed/") && !ruled.has(file)), []);
+});
+
+t.test("scenarios are short, and cheap enough for a guest", async (t) => {
+  t.same(scenarios.filter(({ steps }) => steps.length > MAX_STEPS).map(({ id }) => id), []);
+  const costly = played.filter(({ rehearsal }) => rehearsal.actions.length > MAX_ACTIONS);
+  t.same(costly.map(({ scenario, rehearsal }) => `${scenario.id}: ${rehearsal.actions.length}`), []);
+});
+
+t.test("deviations are exercised where they are meant to be, and nowhere else", async (t) => {
+  const inFolder = new Set(
+    played.filter(({ scenario }) => scenario.id.startsWith("deviations/")).flatMap(({ rehearsal }) =>
+      rehearsal.deviations
+    ),
+  );
+  t.same([...inFolder].sort(), DEVIATIONS.map(({ name }) => name).sort());
+  const elsewhere = played.filter(({ scenario, rehearsal }) =>
+    !scenario.id.startsWith("deviations/") && rehearsal.deviations.length > 0
+  );
+  t.same(elsewhere.map(({ scenario, where }) => `${scenario.id} on ${where}`), []);
+});
+
+t.test("a scenario says so when it leaves pages locked behind", async (t) => {
+  const silent = played.filter(({ scenario, rehearsal }) => rehearsal.leakedPages > 0n && !scenario.leaks);
+  t.same(silent.map(({ scenario, where }) => `${scenario.id} on ${where}`), []);
+  const leaking = new Set(
+    played.filter(({ rehearsal }) => rehearsal.leakedPages > 0n).map((one) => one.scenario),
+  );
+  t.same(scenarios.filter((one) => one.leaks && !leaking.has(one)).map(({ id }) => id), []);
+});
+
+t.test("every comment line above a scenario says what it guards", async (t) => {
+  for (const file of new Set(scenarios.map(({ position }) => position.file))) {
+    const lines = Deno.readTextFileSync(resolve(CONFIGS, "scenarios", file)).split("\n");
+    const bare = lines.filter((line, index) =>
+      line.startsWith("scenario:") && !lines[index - 1]?.startsWith("# ")
+    );
+    t.same(bare, [], file);
+  }
+});
+
+t.test("the suites select what their names promise", async (t) => {
+  const ids = async (name: string) => {
+    const file = resolve(CONFIGS, "suites", `${name}.yaml`);
+    const suites = await loadSuites(file, `${name}.yaml`);
+    t.same(suites.map((suite) => suite.name), [name]);
+    return selectScenarios(scenarios, suites, [name]).map(({ id }) => id);
+  };
+  t.ok((await ids("smoke")).every((id) => id.startsWith("smoke/")));
+  t.same(await ids("seed"), scenarios.map(({ id }) => id));
+});
+
+const perFile = Map.groupBy(scenarios, ({ position }) => position.file);
+for (const [file, inside] of perFile) t.comment(`${inside.length} ${file}`);
+const actions = Map.groupBy(played, ({ where }) => where);
+for (const [where, here] of actions) {
+  t.comment(`${here.reduce((sum, { rehearsal }) => sum + rehearsal.actions.length, 0)} actions on ${where}`);
+}
