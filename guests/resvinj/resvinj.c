@@ -4,7 +4,7 @@
  *
  * Stock hardware descriptions can't give groups of one guest different reserved
  * regions, nor make the kernel run out of memory at the right moment. This
- * module can: a kretprobe on iommu_get_group_resv_regions() appends regions to
+ * module can: a kretprobe on iommu_get_group_resv_regions() adds regions to
  * what that function has collected, or makes it return -ENOMEM.
  *
  * Parameters, under /sys/module/resvinj/parameters:
@@ -14,7 +14,9 @@
  *             region of zero length. KIND is direct, direct-relaxable,
  *             reserved, msi or sw-msi.
  *   clear     write "1": forget all regions.
- *   order     "append" (at first) or "prepend": where they go in the list.
+ *   order     "sorted" (at first): where the core itself would put them, which
+ *             it relies on when it collects another group into the same list;
+ *             "as-added": behind all others, in the order of `add`.
  *   fail      N: the N-th next call fails, 1 being the very next; 0 is off.
  *             Reads as the number of calls still to come.
  *   calls     calls of the function seen
@@ -63,7 +65,7 @@ static LIST_HEAD(regions);
 static unsigned int region_count;
 static DEFINE_MUTEX(regions_lock);	/* writers of the two above */
 
-static bool prepend;
+static bool as_added;
 static atomic_t calls_until_failure = ATOMIC_INIT(0);
 static atomic_t calls = ATOMIC_INIT(0);
 static atomic_t injected = ATOMIC_INIT(0);
@@ -170,10 +172,10 @@ static int clear_set(const char *value, const struct kernel_param *param)
 
 static int order_set(const char *value, const struct kernel_param *param)
 {
-	if (sysfs_streq(value, "append"))
-		WRITE_ONCE(prepend, false);
-	else if (sysfs_streq(value, "prepend"))
-		WRITE_ONCE(prepend, true);
+	if (sysfs_streq(value, "sorted"))
+		WRITE_ONCE(as_added, false);
+	else if (sysfs_streq(value, "as-added"))
+		WRITE_ONCE(as_added, true);
 	else
 		return -EINVAL;
 	return 0;
@@ -182,7 +184,7 @@ static int order_set(const char *value, const struct kernel_param *param)
 static int order_get(char *buffer, const struct kernel_param *param)
 {
 	return sysfs_emit(buffer, "%s\n",
-			  READ_ONCE(prepend) ? "prepend" : "append");
+			  READ_ONCE(as_added) ? "as-added" : "sorted");
 }
 
 static int fail_set(const char *value, const struct kernel_param *param)
@@ -309,6 +311,34 @@ static int make_list(int group, unsigned int most, struct list_head *list)
 	return count;
 }
 
+/*
+ * Puts a region where iommu_insert_resv_region() would: by start, then by type,
+ * behind its equals. Nothing is merged, so that the caller sees every region.
+ */
+static void insert_sorted(struct iommu_resv_region *region,
+			  struct list_head *head)
+{
+	struct iommu_resv_region *later;
+
+	list_for_each_entry(later, head, list) {
+		if (region->start < later->start ||
+		    (region->start == later->start &&
+		     region->type < later->type))
+			break;
+	}
+	list_add_tail(&region->list, &later->list);
+}
+
+static void merge_sorted(struct list_head *list, struct list_head *head)
+{
+	struct iommu_resv_region *region, *next;
+
+	list_for_each_entry_safe(region, next, list, list) {
+		list_del(&region->list);
+		insert_sorted(region, head);
+	}
+}
+
 static int inject(struct call *call, unsigned int most)
 {
 	LIST_HEAD(list);
@@ -321,10 +351,10 @@ static int inject(struct call *call, unsigned int most)
 		free_list(&list);
 		return count;
 	}
-	if (READ_ONCE(prepend))
-		list_splice(&list, call->head);
-	else
+	if (READ_ONCE(as_added))
 		list_splice_tail(&list, call->head);
+	else
+		merge_sorted(&list, call->head);
 	atomic_add(count, &injected);
 	return 0;
 }

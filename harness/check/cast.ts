@@ -1,7 +1,7 @@
 /** Casting: which group of the machine plays which group of a scenario. */
 import { ConfigError } from "../config.ts";
 import { U64_MAX } from "../model/range_list.ts";
-import type { ReservedRegion } from "../model/reserved.ts";
+import { type ReservedRegion, sortRegions } from "../model/reserved.ts";
 import type { KernelVersion } from "../model/version.ts";
 import type { Group, World } from "../model/world.ts";
 import type { Symbols } from "../scenario/address.ts";
@@ -65,7 +65,8 @@ export function castScenario(scenario: Scenario, stage: Stage): Cast {
     try {
       const regions = reserved.flatMap((text) => parseRegions(text, symbols));
       injected.set(name, regions);
-      world.set(name, { ...group, reserved: [...group.reserved, ...regions] });
+      const all = [...group.reserved, ...regions];
+      world.set(name, { ...group, reserved: scenario.listOrder === "sorted" ? sortRegions(all) : all });
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       throw new ConfigError(position, error.message);

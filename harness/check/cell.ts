@@ -100,6 +100,7 @@ class CellRun {
     const guestPlan = await this.#plan.guestPlan(artifactsDir);
     if (this.#boots === 1) this.#announce(guestPlan);
     await using guest = await Guest.boot(guestPlan, this.#plan.limits);
+    this.#emit({ type: "guest-booted", cell: this.#plan.id, bootMs: Math.round(guest.bootMs) });
     const stand = await this.#takeStand(guest);
     const isFit = this.#boots > 1 || await this.#checkWorld(stand);
     if (!isFit) return void waiting.splice(0);

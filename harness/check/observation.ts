@@ -41,6 +41,35 @@ export function difference(predicted: Answer, observed: Answer): Difference | un
   const keys = [...new Set([...Object.keys(predicted.values), ...Object.keys(observed.values)])];
   const differing = keys.filter((key) => predicted.values[key] !== observed.values[key]);
   if (differing.length === 0) return undefined;
-  const shown = ({ values }: Answer) => differing.map((key) => `${key}=${values[key] ?? "absent"}`).join(" ");
-  return { predicted: shown(predicted), observed: shown(observed) };
+  const pairs = differing.map((key) =>
+    [key, ...elided(predicted.values[key], observed.values[key])] as const
+  );
+  return {
+    predicted: pairs.map(([key, value]) => `${key}=${value}`).join(" "),
+    observed: pairs.map(([key, , value]) => `${key}=${value}`).join(" "),
+  };
+}
+
+/** Items of a list that are alike on both sides are worth showing as neighbours of what differs only. */
+const NEIGHBOURS_SHOWN = 2;
+
+/** Both values, long lists without what they have in common at either end. */
+function elided(predicted = "absent", observed = "absent"): [string, string] {
+  const [a, b] = [predicted.split(","), observed.split(",")];
+  const shorter = Math.min(a.length, b.length);
+  let head = 0;
+  while (head < shorter && a[head] === b[head]) head++;
+  let tail = 0;
+  while (tail < shorter - head && a.at(-1 - tail) === b.at(-1 - tail)) tail++;
+  const [cutHead, cutTail] = [head, tail].map((alike) => Math.max(0, alike - NEIGHBOURS_SHOWN)) as [
+    number,
+    number,
+  ];
+  const shown = (items: string[]) =>
+    [
+      ...(cutHead > 0 ? [`(${cutHead} alike)`] : []),
+      ...items.slice(cutHead, items.length - cutTail),
+      ...(cutTail > 0 ? [`(${cutTail} alike)`] : []),
+    ].join(",");
+  return [shown(a), shown(b)];
 }

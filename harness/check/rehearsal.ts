@@ -48,7 +48,9 @@ export interface Rehearsal {
 export function rehearse(scenario: Scenario, cast: Cast, version: KernelVersion): Rehearsal {
   const stage = new Stage(version, deviationsOf(version), cast);
   const needsParameter = !cast.plainGroup.iommu.isolatesInterrupts;
-  for (const action of injectionActions(cast.injected, cast.world)) stage.perform(action, undefined);
+  for (const action of injectionActions(cast.injected, cast.world, scenario.listOrder)) {
+    stage.perform(action, undefined);
+  }
   stage.perform(allowUnsafeInterruptsAction(scenario.allowUnsafeInterrupts ?? needsParameter), undefined);
   const contradictions: ConfigError[] = [];
   for (const [index, step] of scenario.steps.entries()) {

@@ -76,7 +76,6 @@ async function run(selectors: string[], options: Options): Promise<void> {
     selectors.length > 0 ? selectors : [DEFAULT_SUITE],
   );
   const outDir = resolve(options.out ?? join("out", timestamp()));
-  await Deno.mkdir(outDir, { recursive: true });
   const context = componentContext();
   const interruption = new AbortController();
   const interrupt = () => interruption.abort();
@@ -92,6 +91,7 @@ async function run(selectors: string[], options: Options): Promise<void> {
       outDir,
       limits: { bootTimeoutMs: options.bootTimeout * 1000, replyTimeoutMs: options.replyTimeout * 1000 },
     }, { ...context, signal: interruption.signal });
+    await Deno.mkdir(outDir, { recursive: true });
     using log = new EventLog(join(outDir, "events.jsonl"));
     const tap = new TapReporter((text) => void process.stdout.write(text));
     log.subscribe((event) => tap.handle(event));

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { joinUsers, writeWhole } from "./cache.ts";
 import { CommandError, run } from "./command.ts";
-import { ComponentError } from "./component_error.ts";
+import { ComponentError, NotInArchiveError } from "./component_error.ts";
 import { FileLock } from "./file_lock.ts";
+import { type InFlight, joinInFlight } from "./in_flight.ts";
 import { machineMirrors, type Mirrors, parsePrintedUris } from "./mirrors.ts";
 import { type ArchivePackage, indexPackages } from "./package_index.ts";
 import { freshForMs } from "./resolutions.ts";
@@ -28,7 +29,7 @@ export interface AptRoot {
 }
 
 /** When something isn't found, lists older than this may be why; younger ones are taken at their word. */
-export const suspectAfterMs = 5 * 60 * 1000;
+const suspectAfterMs = 5 * 60 * 1000;
 
 interface Index {
   /** ISO 8601. */
@@ -50,39 +51,48 @@ export async function openAptRoot(
   await joinUsers(context.cacheDir);
   const directory = join(context.cacheDir, "apt", release.name);
   const present = await readIndex(directory, maxAgeMs);
-  if (present !== undefined) return { release, directory, packages: present.packages };
+  const packages = present?.packages ??
+    await joinInFlight(refreshes, directory, () => refreshLists(context, release, directory, maxAgeMs));
+  return { release, directory, packages };
+}
+
+const refreshes: InFlight = new Map();
+
+async function refreshLists(
+  context: Context,
+  release: Release,
+  directory: string,
+  maxAgeMs: number,
+): Promise<readonly ArchivePackage[]> {
   using _lock = await FileLock.acquire(
     listsLock(context, release),
     "exclusive",
     () => context.progress(`waiting for another run that uses the package lists of ${release.name}`),
   );
   // Another run may have done it while we waited.
-  const packages = (await readIndex(directory, maxAgeMs))?.packages ??
-    await fetchLists(context, release, directory);
-  return { release, directory, packages };
+  return (await readIndex(directory, maxAgeMs))?.packages ?? await fetchLists(context, release, directory);
 }
 
 /**
- * Runs `action` with the apt root, and once more with refreshed lists if the archive has moved on since they
- * were fetched: a package isn't known, or its file is gone.
+ * Does what depends on package lists, and does it again with newer lists if the archive seems to have moved on:
+ * a package isn't known, or its file is gone.
+ *
+ * @param action is told how old the lists may be; it chooses and fetches packages
  */
-export async function withAptRoot<Result>(
-  context: Context,
-  release: Release,
-  action: (root: AptRoot) => Promise<Result>,
+export async function withRecentLists<Result>(
+  action: (maxAgeMs: number) => Promise<Result>,
 ): Promise<Result> {
-  const root = await openAptRoot(context, release);
   try {
-    return await action(root);
+    return await action(freshForMs);
   } catch (error) {
     if (!isOutdated(error)) throw error;
-    context.progress(`package lists of ${release.name} are out of date, fetching them again`);
-    return await action(await openAptRoot(context, release, suspectAfterMs));
+    return await action(suspectAfterMs);
   }
 }
 
-/** Was an apt command refused because its lists no longer match the archive? */
+/** May lists that no longer match the archive be the reason? */
 export function isOutdated(error: unknown): boolean {
+  if (error instanceof NotInArchiveError) return true;
   return error instanceof CommandError &&
     /404 +Not Found|Unable to locate package|was not found|Hash Sum mismatch|Failed to fetch|unmet dependencies/
       .test(error.stderr);

@@ -2,6 +2,7 @@ import { basename, dirname, join } from "node:path";
 import { CannotTestError } from "../errors.ts";
 import { sha256 } from "./digest.ts";
 import { FileLock } from "./file_lock.ts";
+import { type InFlight, joinInFlight } from "./in_flight.ts";
 import type { Context, PackageId } from "./types.ts";
 
 // Layout of the cache folder:
@@ -71,6 +72,16 @@ export async function ensureEntry<Data>(context: Context, request: EntryRequest<
   await joinUsers(context.cacheDir);
   const present = await readEntry<Data>(context, id);
   if (typeof present === "object") return present;
+  return await joinInFlight(fills, join(context.cacheDir, id), () => lockAndFill(context, id, request));
+}
+
+const fills: InFlight = new Map();
+
+async function lockAndFill<Data>(
+  context: Context,
+  id: string,
+  request: EntryRequest<Data>,
+): Promise<Entry<Data>> {
   using _lock = await FileLock.acquire(
     lockPath(context.cacheDir, id),
     "exclusive",

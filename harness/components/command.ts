@@ -81,7 +81,12 @@ export function commandError(program: string, args: readonly string[], error: un
   if (!(error instanceof ExecaError) || error.isCanceled) return error;
   const stderr = asText(error.stderr);
   const shown = args.length > 6 ? [...args.slice(0, 6), "…"] : args;
-  return new CommandError([program, ...shown].join(" "), error.exitCode, stderr, error);
+  return new CommandError(
+    [program, ...shown].join(" ").replaceAll("\n", "\\n"),
+    error.exitCode,
+    stderr,
+    error,
+  );
 }
 
 function asText(output: unknown): string {
@@ -92,7 +97,9 @@ function describeEnd(exitCode: number | undefined, cause: unknown): string {
   if (exitCode !== undefined) return `exit code ${exitCode}`;
   if (!(cause instanceof ExecaError)) return "failed";
   if (cause.code === "ENOENT") return "not found on this machine; install it";
-  return cause.signal === undefined ? cause.shortMessage : `ended by ${cause.signal}`;
+  return cause.signal === undefined
+    ? cause.originalMessage ?? "could not be started"
+    : `ended by ${cause.signal}`;
 }
 
 function lastLines(stderr: string): string {

@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { type AptRoot, download, withAptRoot } from "./apt_root.ts";
+import { type AptRoot, download, openAptRoot, withRecentLists } from "./apt_root.ts";
 import { ensureEntry, type Entry, entryId } from "./cache.ts";
-import { ComponentError } from "./component_error.ts";
-import type { ArchivePackage } from "./package_index.ts";
+import { NotInArchiveError } from "./component_error.ts";
+import { type ArchivePackage, packageId } from "./package_index.ts";
 import { releaseOf } from "./releases.ts";
 import { recall, remember } from "./resolutions.ts";
 import { dependencyNames } from "./stanza.ts";
@@ -18,31 +18,35 @@ export async function resolveHeaders(kernel: Kernel, context: Context): Promise<
   const asked = `${kernel.release} ${packageVersion(kernel)}`;
   const known = await recall<null>(context, "headers", asked);
   if (known !== undefined) return known.entry;
-  return await withAptRoot(context, releaseOf(kernel.debianRelease), async (root) => {
-    const packages = headerPackages(root.packages, kernel).map(({ name, version, sha256 }) => ({
-      name,
-      version,
-      sha256,
-    }));
-    const request = {
-      kind: "headers" as const,
-      label: kernel.release,
-      inputs: { packages },
-      packages,
-      async fill(directory: string) {
-        context.progress(`fetching headers of kernel ${kernel.release}`);
-        const folder = join(directory, "packages");
-        for (const file of await download(context, root, packages, folder)) {
-          await unpackDeb(context, file, directory);
-        }
-        await Deno.remove(folder, { recursive: true });
-        return { data: null, required: [`usr/src/linux-headers-${kernel.release}/Makefile`] };
-      },
-    };
-    const entry = await ensureEntry<null>(context, request);
-    await remember(context, "headers", asked, asked, entryId(request));
-    return entry;
-  });
+  return await withRecentLists((maxAgeMs) => fetchHeaders(kernel, asked, context, maxAgeMs));
+}
+
+async function fetchHeaders(
+  kernel: Kernel,
+  asked: string,
+  context: Context,
+  maxAgeMs: number,
+): Promise<Entry<null>> {
+  const root = await openAptRoot(context, releaseOf(kernel.debianRelease), maxAgeMs);
+  const packages = headerPackages(root.packages, kernel).map(packageId);
+  const request = {
+    kind: "headers" as const,
+    label: kernel.release,
+    inputs: { packages },
+    packages,
+    async fill(directory: string) {
+      context.progress(`fetching headers of kernel ${kernel.release}`);
+      const folder = join(directory, "packages");
+      for (const file of await download(context, root, packages, folder)) {
+        await unpackDeb(context, file, directory);
+      }
+      await Deno.remove(folder, { recursive: true });
+      return { data: null, required: [`usr/src/linux-headers-${kernel.release}/Makefile`] };
+    },
+  };
+  const entry = await ensureEntry<null>(context, request);
+  await remember(context, "headers", asked, asked, entryId(request));
+  return entry;
 }
 
 /** A package of the kernel's release in the kernel's own version. */
@@ -61,7 +65,7 @@ function matching(packages: readonly ArchivePackage[], name: string, kernel: Ker
   const version = packageVersion(kernel);
   const found = packages.find((candidate) => candidate.name === name && candidate.version === version);
   if (found !== undefined) return found;
-  throw new ComponentError(
+  throw new NotInArchiveError(
     `kernel "${kernel.spec}": ${name} ${version} is not in the archive of ${kernel.debianRelease}; take a newer kernel of the series`,
   );
 }

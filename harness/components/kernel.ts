@@ -1,18 +1,19 @@
 import { join, resolve } from "node:path";
 import { CannotTestError } from "../errors.ts";
-import { download, isOutdated, openAptRoot, suspectAfterMs, withAptRoot } from "./apt_root.ts";
+import { download, isOutdated, openAptRoot, withRecentLists } from "./apt_root.ts";
 import { extractVmlinux } from "./bzimage.ts";
 import { ensureEntry, type Entry, entryId, type EntryRequest } from "./cache.ts";
 import { run } from "./command.ts";
-import { ComponentError, NotInArchiveError } from "./component_error.ts";
+import { ComponentError } from "./component_error.ts";
 import { decompress } from "./decompress.ts";
 import { filesBelow, sha256OfFile } from "./digest.ts";
 import { hasPvhEntry } from "./elf.ts";
 import { alternatives, chooseKernel, type KernelChoice, kernelChoices, kernelSpec } from "./kernel_choice.ts";
+import { packageId, totalMegabytes } from "./package_index.ts";
 import { releaseOf, releases } from "./releases.ts";
 import { recall, remember, type Remembered } from "./resolutions.ts";
 import { type KernelSpec, parseKernelSpec } from "./spec.ts";
-import type { Context, Kernel, PackageId, ReleaseName } from "./types.ts";
+import type { Context, Kernel, ReleaseName } from "./types.ts";
 import { unpackDeb } from "./unpack.ts";
 import { upstreamVersion } from "./version.ts";
 
@@ -54,7 +55,7 @@ export async function resolveKernel(spec: string, context: Context): Promise<Ker
     return await openKernel(known.spec, known.entry);
   }
   try {
-    return await kernelFromArchive(spec, wish, context);
+    return await withRecentLists((maxAgeMs) => kernelFromArchive(spec, wish, context, maxAgeMs));
   } catch (error) {
     return await lastKnown(error, known, context);
   }
@@ -75,32 +76,24 @@ async function kernelFromArchive(
   spec: string,
   wish: KernelSpec & { kind: "debian" },
   context: Context,
+  maxAgeMs: number,
 ): Promise<Kernel> {
-  const { choice, choices } = await chooseFromArchive(spec, wish, context);
+  const choices = await archiveKernels(context, maxAgeMs);
+  const choice = chooseKernel(spec, wish, choices);
   const canonical = kernelSpec(choice, choices);
-  for (const other of alternatives(choice, choices).slice(0, 1)) {
+  const request = archiveRequest(choice, context, maxAgeMs);
+  const [other] = alternatives(choice, choices);
+  if (other !== undefined) {
+    const { release, image } = choice;
     context.progress(
-      `${spec}: ${choice.release} of ${choice.image.release}; for that of ${other.image.release} write ${
+      `${spec}: ${release} of ${image.release}; for ${other.image.release}'s write ${
         kernelSpec(other, choices)
       }`,
     );
   }
-  const request = archiveRequest(choice, context);
   const entry = await ensureEntry(context, request);
   await remember(context, "kernel", spec, canonical, entryId(request));
   return await openKernel(canonical, entry);
-}
-
-async function chooseFromArchive(spec: string, wish: KernelSpec & { kind: "debian" }, context: Context) {
-  const choices = await archiveKernels(context);
-  try {
-    return { choice: chooseKernel(spec, wish, choices), choices };
-  } catch (error) {
-    if (!(error instanceof NotInArchiveError)) throw error;
-    // It may be newer than our lists.
-    const fresh = await archiveKernels(context, suspectAfterMs);
-    return { choice: chooseKernel(spec, wish, fresh), choices: fresh };
-  }
 }
 
 async function archiveKernels(context: Context, maxAgeMs?: number): Promise<KernelChoice[]> {
@@ -108,20 +101,18 @@ async function archiveKernels(context: Context, maxAgeMs?: number): Promise<Kern
   return kernelChoices(roots.flatMap(({ packages }) => packages));
 }
 
-function archiveRequest(choice: KernelChoice, context: Context): EntryRequest<KernelData> {
+function archiveRequest(choice: KernelChoice, context: Context, maxAgeMs: number): EntryRequest<KernelData> {
   const data = { version: choice.version, release: choice.release, debianRelease: choice.image.release };
-  const packages = choice.parts.map(identity);
+  const packages = choice.parts.map(packageId);
   return {
     kind: "kernel",
     label: choice.release,
     inputs: { extraction, packages },
     packages,
     async fill(directory) {
-      const sizeBytes = choice.parts.reduce((sum, part) => sum + part.sizeBytes, 0);
-      context.progress(`fetching kernel ${choice.release} (${Math.round(sizeBytes / 1e6)} MB)`);
-      const folder = join(directory, "packages");
-      const release = releaseOf(choice.image.release);
-      const files = await withAptRoot(context, release, (root) => download(context, root, packages, folder));
+      context.progress(`fetching kernel ${choice.release} (${totalMegabytes(choice.parts)})`);
+      const root = await openAptRoot(context, releaseOf(choice.image.release), maxAgeMs);
+      const files = await download(context, root, packages, join(directory, "packages"));
       return await fillKernel(context, directory, files, data);
     },
   };
@@ -249,10 +240,6 @@ async function lastKnown(
     `${error instanceof Error ? error.message : error}; using ${known.spec}, found on ${known.resolved}`,
   );
   return await openKernel(known.spec, known.entry);
-}
-
-function identity({ name, version, sha256 }: PackageId): PackageId {
-  return { name, version, sha256 };
 }
 
 function ignoreMissing(error: unknown): void {

@@ -12,6 +12,16 @@ export interface ArchivePackage extends PackageId {
   readonly sizeBytes: number;
 }
 
+/** What identifies a package, without what else is known of it. */
+export function packageId({ name, version, sha256 }: PackageId): PackageId {
+  return { name, version, sha256 };
+}
+
+/** `107 MB`: what fetching these packages takes. */
+export function totalMegabytes(packages: readonly { readonly sizeBytes: number }[]): string {
+  return `${Math.round(packages.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) / 1e6)} MB`;
+}
+
 const wanted = /^Package: (?:linux-(?:image|binary|modules|base|headers|kbuild|source)-|qemu-system-x86$)/m;
 
 /**

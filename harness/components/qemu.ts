@@ -1,14 +1,14 @@
 import { join, resolve } from "node:path";
-import { download, isOutdated, openAptRoot, planClosure, suspectAfterMs, withAptRoot } from "./apt_root.ts";
+import { isOutdated, openAptRoot, planClosure, withRecentLists } from "./apt_root.ts";
 import { ensureEntry, type Entry, entryId } from "./cache.ts";
 import { run } from "./command.ts";
 import { ComponentError, NotInArchiveError } from "./component_error.ts";
-import type { ArchivePackage } from "./package_index.ts";
+import { type ArchivePackage, packageId, totalMegabytes } from "./package_index.ts";
 import { releaseOf, releases } from "./releases.ts";
 import { recall, remember } from "./resolutions.ts";
 import { parseQemuSpec } from "./spec.ts";
-import type { Context, PackageId, QemuBuild } from "./types.ts";
-import { unpackRoot } from "./unpack.ts";
+import type { Context, QemuBuild } from "./types.ts";
+import { fillRoot } from "./fill_root.ts";
 import { compareVersions, isInSeries, upstreamVersion } from "./version.ts";
 
 interface QemuData {
@@ -34,7 +34,7 @@ export async function resolveQemu(spec: string, context: Context): Promise<QemuB
   const known = await recall<QemuData>(context, "qemu", spec);
   if (known !== undefined && (known.isFresh || spec === known.spec)) return openQemu(known.spec, known.entry);
   try {
-    return await qemuFromArchive(spec, wish.wanted, context);
+    return await withRecentLists((maxAgeMs) => qemuFromArchive(spec, wish.wanted, context, maxAgeMs));
   } catch (error) {
     if (known === undefined || !(error instanceof ComponentError || isOutdated(error))) throw error;
     context.progress(
@@ -66,46 +66,34 @@ export function chooseQemu(
   throw new NotInArchiveError(`QEMU "${spec}" is not in the archive; there are ${versions.join(", ")}`);
 }
 
-async function qemuFromArchive(spec: string, wanted: string, context: Context): Promise<QemuBuild> {
-  const choice = await chooseFromArchive(spec, wanted, context);
+async function qemuFromArchive(
+  spec: string,
+  wanted: string,
+  context: Context,
+  maxAgeMs: number,
+): Promise<QemuBuild> {
+  const choice = chooseQemu(spec, wanted, await listQemus(context, maxAgeMs));
   const canonical = `debian:${upstreamVersion(choice.version)}`;
-  const entry = await withAptRoot(context, releaseOf(choice.release), async (root) => {
-    const plan = await planClosure(context, root, [`qemu-system-x86=${choice.version}`], choice.suite);
-    const packages = plan.map(({ name, version, sha256 }): PackageId => ({ name, version, sha256 }));
-    const request = {
-      kind: "qemu" as const,
-      label: upstreamVersion(choice.version),
-      inputs: { packages },
-      packages,
-      async fill(directory: string) {
-        const sizeBytes = plan.reduce((sum, part) => sum + part.sizeBytes, 0);
-        context.progress(
-          `fetching QEMU ${choice.version} (${plan.length} packages, ${Math.round(sizeBytes / 1e6)} MB)`,
-        );
-        const folder = join(directory, "packages");
-        await unpackRoot(context, await download(context, root, packages, folder), directory);
-        await Deno.remove(folder, { recursive: true });
-        return {
-          data: { version: await versionOf(qemuCommand(directory), context) },
-          required: [binary, loader],
-        };
-      },
-    };
-    const filled = await ensureEntry<QemuData>(context, request);
-    await remember(context, "qemu", spec, canonical, entryId(request));
-    return filled;
-  });
+  const root = await openAptRoot(context, releaseOf(choice.release), maxAgeMs);
+  const plan = await planClosure(context, root, [`qemu-system-x86=${choice.version}`], choice.suite);
+  const packages = plan.map(packageId);
+  const request = {
+    kind: "qemu" as const,
+    label: upstreamVersion(choice.version),
+    inputs: { packages },
+    packages,
+    async fill(directory: string) {
+      context.progress(`fetching QEMU ${choice.version} (${plan.length} packages, ${totalMegabytes(plan)})`);
+      await fillRoot(context, root, packages, directory);
+      return {
+        data: { version: await versionOf(qemuCommand(directory), context) },
+        required: [binary, loader],
+      };
+    },
+  };
+  const entry = await ensureEntry<QemuData>(context, request);
+  await remember(context, "qemu", spec, canonical, entryId(request));
   return openQemu(canonical, entry);
-}
-
-async function chooseFromArchive(spec: string, wanted: string, context: Context): Promise<ArchivePackage> {
-  try {
-    return chooseQemu(spec, wanted, await listQemus(context));
-  } catch (error) {
-    if (!(error instanceof NotInArchiveError)) throw error;
-    // It may be newer than our lists.
-    return chooseQemu(spec, wanted, await listQemus(context, suspectAfterMs));
-  }
 }
 
 function openQemu(spec: string, { directory, component }: Entry<QemuData>): QemuBuild {

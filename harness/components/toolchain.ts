@@ -1,10 +1,11 @@
 import { join } from "node:path";
-import { download, planClosure, withAptRoot } from "./apt_root.ts";
+import { openAptRoot, planClosure, withRecentLists } from "./apt_root.ts";
 import { ensureEntry, type Entry, entryId } from "./cache.ts";
-import { releaseOf } from "./releases.ts";
+import { fillRoot } from "./fill_root.ts";
+import { packageId, totalMegabytes } from "./package_index.ts";
+import { type Release, releaseOf } from "./releases.ts";
 import { recall, remember } from "./resolutions.ts";
-import type { Context, PackageId, ReleaseName } from "./types.ts";
-import { unpackRoot } from "./unpack.ts";
+import type { Context, ReleaseName } from "./types.ts";
 
 /** What building a static program or a kernel module takes, beside the compiler. */
 const tools = "make libc6-dev bash dash coreutils sed grep mawk findutils libelf1 libssl3 zlib1g".split(" ");
@@ -19,33 +20,30 @@ const tools = "make libc6-dev bash dash coreutils sed grep mawk findutils libelf
 export async function resolveToolchain(release: ReleaseName, context: Context): Promise<Entry<null>> {
   const known = await recall<null>(context, "toolchain", release);
   if (known !== undefined) return known.entry;
-  const { compiler, suites } = releaseOf(release);
-  return await withAptRoot(context, releaseOf(release), async (root) => {
-    const plan = await planClosure(context, root, [compiler, ...tools], suites[0]!);
-    const packages = plan.map(({ name, version, sha256 }): PackageId => ({ name, version, sha256 }));
-    const request = {
-      kind: "toolchain" as const,
-      label: `${release}-${compiler}`,
-      inputs: { layout: 1, packages },
-      packages,
-      async fill(directory: string) {
-        const sizeBytes = plan.reduce((sum, part) => sum + part.sizeBytes, 0);
-        context.progress(
-          `fetching ${compiler} of Debian ${release} (${plan.length} packages, ${
-            Math.round(sizeBytes / 1e6)
-          } MB)`,
-        );
-        const folder = join(directory, "packages");
-        await unpackRoot(context, await download(context, root, packages, folder), directory);
-        await Deno.remove(folder, { recursive: true });
-        await completeRoot(directory);
-        return { data: null, required: [`usr/bin/x86_64-linux-gnu-${compiler}`, "usr/bin/make"] };
-      },
-    };
-    const entry = await ensureEntry<null>(context, request);
-    await remember(context, "toolchain", release, release, entryId(request));
-    return entry;
-  });
+  return await withRecentLists((maxAgeMs) => fetchToolchain(releaseOf(release), context, maxAgeMs));
+}
+
+async function fetchToolchain(release: Release, context: Context, maxAgeMs: number): Promise<Entry<null>> {
+  const { name, compiler, suites } = release;
+  const root = await openAptRoot(context, release, maxAgeMs);
+  const plan = await planClosure(context, root, [compiler, ...tools], suites[0]!);
+  const packages = plan.map(packageId);
+  const request = {
+    kind: "toolchain" as const,
+    label: `${name}-${compiler}`,
+    inputs: { layout: 1, packages },
+    packages,
+    async fill(directory: string) {
+      const cost = `${plan.length} packages, ${totalMegabytes(plan)}`;
+      context.progress(`fetching ${compiler} of Debian ${name} (${cost})`);
+      await fillRoot(context, root, packages, directory);
+      await completeRoot(directory);
+      return { data: null, required: [`usr/bin/x86_64-linux-gnu-${compiler}`, "usr/bin/make"] };
+    },
+  };
+  const entry = await ensureEntry<null>(context, request);
+  await remember(context, "toolchain", name, name, entryId(request));
+  return entry;
 }
 
 /** Makes the links that package scripts would have made, and the folders that build_root.sh mounts on. */

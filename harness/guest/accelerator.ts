@@ -37,7 +37,8 @@ export async function chooseAccelerator(
   if (wanted !== "auto") return { accelerator: wanted, reason: "as asked" };
   const file = join(cacheDir, "kvm-proof.json");
   const hostBootMs = Date.now() - Deno.osUptime() * 1000;
-  const proof = await readProof(file, hostBootMs, qemu) ?? { hostBootMs, qemu, failure: await failureOf(boot) };
+  const proof = await readProof(file, hostBootMs, qemu) ??
+    { hostBootMs, qemu, failure: await failureOf(boot) };
   await writeProof(file, proof);
   return proof.failure === null
     ? { accelerator: "kvm", reason: "a guest booted with it" }

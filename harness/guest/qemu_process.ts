@@ -86,6 +86,8 @@ export async function startQemu(plan: QemuPlan): Promise<QemuProcess> {
       stderr: { file: join(plan.artifactsDir, "qemu-stderr.log") },
       env: { ...plan.env },
       reject: false,
+      // A group of its own: Ctrl-C is the harness's to answer.
+      detached: true,
     });
     const exit = child.then(async ({ exitCode, signal }): Promise<QemuExit> => ({
       exitCode,

@@ -16,7 +16,8 @@ const SLOT = z.strictObject({
     .describe("Several functions of one slot share a group"),
 });
 
-const MACHINE = z.strictObject({
+/** One document of a machine file. */
+export const MACHINE_SCHEMA = z.strictObject({
   machine: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "write a name such as intel-iommu"),
   arch: z.enum(["amd64"]).default("amd64"),
   "memory-mib": z.bigint().min(128n, "a guest needs 128 MiB").max(65536n).default(256n).transform(Number),
@@ -49,14 +50,14 @@ export interface Machine {
  * @throws ConfigError that points at the first fault
  */
 export async function loadMachines(file: string, shownAs: string): Promise<Machine[]> {
-  return (await loadYaml(file, shownAs, MACHINE)).map(toMachine);
+  return (await loadYaml(file, shownAs, MACHINE_SCHEMA)).map(toMachine);
 }
 
 /** The same for a text already at hand. */
 export const parseMachines = (text: string, shownAs: string): Machine[] =>
-  parseYaml(text, shownAs, MACHINE).map(toMachine);
+  parseYaml(text, shownAs, MACHINE_SCHEMA).map(toMachine);
 
-function toMachine({ value, at }: Loaded<z.infer<typeof MACHINE>>): Machine {
+function toMachine({ value, at }: Loaded<z.infer<typeof MACHINE_SCHEMA>>): Machine {
   const bits = value.iommu["address-bits"];
   return {
     name: value.machine,

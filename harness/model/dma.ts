@@ -1,7 +1,8 @@
 /** VFIO_IOMMU_MAP_DMA and VFIO_IOMMU_UNMAP_DMA. [spec §4, §5] */
 import { type Errno, ok, refused } from "./answer.ts";
 import { openContainer } from "./lifecycle.ts";
-import { isHidden, isTaken, mappingsIn, rangeOf, wraps } from "./mappings.ts";
+import { findMapping, mappingsFrom, type MappingTree, withMapping, withoutMapping } from "./mapping_tree.ts";
+import { isTaken, mappingsIn, rangeOf, wraps } from "./mappings.ts";
 import { hex, insideOneRange, U64_MAX } from "./range_list.ts";
 import type { Semantics } from "./semantics.ts";
 import { type Mapping, type Outcome, type State, type Type1, withEntry } from "./state.ts";
@@ -42,6 +43,9 @@ const mapFlags = ({ knowsUnmapAll }: Semantics): number =>
 const unmapFlags = ({ knowsUnmapAll }: Semantics): number =>
   UNMAP_DIRTY_BITMAP_FLAG | (knowsUnmapAll ? UNMAP_ALL_FLAG | UNMAP_VADDR_FLAG : 0);
 
+/** Whether the shape of the kernel's tree decides what a lookup finds. */
+const growsTree = ({ deviations }: Semantics): boolean => deviations.has("map-at-the-top");
+
 const isAligned = (...values: bigint[]): boolean => values.every((value) => value % PAGE_SIZE === 0n);
 
 /** What the fields alone get a MAP refused for, first fault first. [spec §4.1 rows 2–6] */
@@ -79,7 +83,8 @@ export function mapDma(state: State, key: string, request: MapRequest): Outcome 
   if (fault) return { state, answer: refused(fault) };
   const { iova, size } = request;
   const mapping = { iova, size, lockedPages: size / PAGE_SIZE };
-  return { state: withMappings(state, key, [...type1.mappings, mapping]), answer: ok() };
+  const tree = growsTree(semantics) ? withMapping(type1.tree, mapping) : undefined;
+  return { state: withMappings(state, key, [...type1.mappings, mapping], tree), answer: ok() };
 }
 
 /** What gets an UNMAP refused, first fault first. [spec §5.1] */
@@ -97,19 +102,22 @@ function unmapFault(semantics: Semantics, type1: Type1, request: UnmapRequest): 
     const { start: first, last: end } = rangeOf(mapping);
     return (first < start && start <= end) || (first <= last && last < end);
   };
-  const found = mappingsIn(semantics, type1, { start, last });
+  const found = growsTree(semantics)
+    ? [start, last].flatMap((at) => findMapping(type1.tree, { start: at, last: at }) ?? [])
+    : mappingsIn(semantics, type1, { start, last });
   return type1.unmapRules === 2 && found.some(bisects) ? "EINVAL" : undefined;
 }
 
 /** The mappings that a valid UNMAP removes. [spec §5.2, §5.3] */
 function unmapped(semantics: Semantics, type1: Type1, request: UnmapRequest): readonly Mapping[] {
-  const { mappings, unmapRules } = type1;
-  if (request.flags === UNMAP_ALL_FLAG) {
-    return mappings.every((mapping) => isHidden(semantics, mapping)) ? [] : mappings;
-  }
+  const { mappings, unmapRules, tree } = type1;
+  if (request.flags === UNMAP_ALL_FLAG) return growsTree(semantics) ? mappingsFrom(tree, 0n) : mappings;
   const range = rangeOf(request);
   if (semantics.deviations.has("unmap-to-the-end") && range.last === U64_MAX) return [];
-  const found = mappingsIn(semantics, type1, range);
+  // Kernels without ALL look for one mapping after the other instead of walking on from the first.
+  const found = growsTree(semantics) && semantics.knowsUnmapAll
+    ? mappingsFrom(tree, range.start).filter(({ iova }) => iova <= range.last)
+    : mappingsIn(semantics, type1, range);
   if (unmapRules === 1 && found.some(({ iova }) => iova < range.start)) return [];
   return found;
 }
@@ -123,13 +131,19 @@ export function unmapDma(state: State, key: string, request: UnmapRequest): Outc
   const removed = unmapped(state.semantics, type1, request);
   const kept = type1.mappings.filter((mapping) => !removed.includes(mapping));
   const bytes = removed.reduce((sum, { size }) => sum + size, 0n);
-  return { state: withMappings(leak(state, removed), key, kept), answer: ok({ size: hex(bytes) }) };
+  const tree = growsTree(state.semantics) ? removed.reduce(withoutMapping, type1.tree) : undefined;
+  return { state: withMappings(leak(state, removed), key, kept, tree), answer: ok({ size: hex(bytes) }) };
 }
 
-function withMappings(state: State, key: string, mappings: readonly Mapping[]): State {
+function withMappings(
+  state: State,
+  key: string,
+  mappings: readonly Mapping[],
+  tree: MappingTree | undefined,
+): State {
   const container = openContainer(state, key);
   if (!container.type1) return state;
   const sorted = [...mappings].sort((a, b) => (a.iova < b.iova ? -1 : 1));
-  const changed = { ...container, type1: { ...container.type1, mappings: sorted } };
+  const changed = { ...container, type1: { ...container.type1, mappings: sorted, tree } };
   return { ...state, containers: withEntry(state.containers, key, changed) };
 }

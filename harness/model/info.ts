@@ -50,7 +50,7 @@ export function getInfo(state: State, key: string, argsz?: number): Outcome {
     pgsizes: hex(pageSizesOf(state, type1)),
   };
   const capOffset = given >= INFO_CAP_OFFSET_BYTES ? { "cap-offset": hex(fits ? INFO_BYTES : 0) } : {};
-  if (!fits) return { state, answer: ok({ ...head, ...capOffset }) };
+  if (!fits) return { state, answer: ok({ ...head, ...capOffset, caps: "-" }) };
   const capabilities = {
     caps: offsets.map(([id, offset]) => `${id}@${hex(offset)}`).join(","),
     migration: [0, 0, PAGE_SIZE, MIGRATION.maxDirtyBitmapBytes].map(hex).join("/"),

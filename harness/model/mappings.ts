@@ -1,4 +1,5 @@
 /** Looking up DMA mappings, as well or as badly as the kernel does. [spec §4.3, §5.3, §12 R1] */
+import { findMapping } from "./mapping_tree.ts";
 import { overlaps, type Range, U64_MAX } from "./range_list.ts";
 import type { Semantics } from "./semantics.ts";
 import type { Mapping, Type1 } from "./state.ts";
@@ -16,16 +17,22 @@ export const wraps = (start: bigint, size: bigint): boolean => size > 0n && star
 export const isHidden = (semantics: Semantics, mapping: Mapping): boolean =>
   semantics.deviations.has("map-at-the-top") && rangeOf(mapping).last === U64_MAX;
 
-/** The mappings with an address in the range that a lookup finds. */
+/** The mappings with an address in the range, less hidden ones. */
 export const mappingsIn = (semantics: Semantics, type1: Type1, range: Range): readonly Mapping[] =>
   type1.mappings.filter((mapping) => !isHidden(semantics, mapping) && overlaps(rangeOf(mapping), range));
+
+/** Whether a lookup finds a mapping with an address in the range. */
+const findsSome = (semantics: Semantics, type1: Type1, range: Range): boolean =>
+  semantics.deviations.has("map-at-the-top")
+    ? findMapping(type1.tree, range) !== undefined
+    : mappingsIn(semantics, type1, range).length > 0;
 
 /** Whether MAP finds an existing mapping in the way. [spec §4.1 row 8] */
 export const isTaken = (semantics: Semantics, type1: Type1, range: Range): boolean =>
   !(semantics.deviations.has("map-at-the-top") && range.last === U64_MAX) &&
-  mappingsIn(semantics, type1, range).length > 0;
+  findsSome(semantics, type1, range);
 
 /** Whether an attach finds a mapping in a range that the new group can't use. [spec §2.3, §2.1 row 10] */
 export const conflictsWith = (semantics: Semantics, type1: Type1, range: Range): boolean =>
   !(semantics.deviations.has("conflict-to-the-end") && range.last === U64_MAX) &&
-  mappingsIn(semantics, type1, range).length > 0;
+  findsSome(semantics, type1, range);

@@ -31,6 +31,10 @@ const byStartThenKind = (a: ReservedRegion, b: ReservedRegion): number =>
     ? 1
     : RESERVED_KINDS.indexOf(a.kind) - RESERVED_KINDS.indexOf(b.kind);
 
+/** By start address, then by kind; equals keep their order. [spec §9.1] */
+export const sortRegions = (regions: readonly ReservedRegion[]): readonly ReservedRegion[] =>
+  [...regions].sort(byStartThenKind);
+
 /**
  * The regions of all devices of a group as one list: sorted by start and kind, regions of the same kind
  * merged where they overlap or are adjacent. Different kinds never merge and may overlap.
@@ -38,7 +42,7 @@ const byStartThenKind = (a: ReservedRegion, b: ReservedRegion): number =>
  */
 export function mergeRegions(regions: readonly ReservedRegion[]): readonly ReservedRegion[] {
   const merged: ReservedRegion[] = [];
-  for (const region of [...regions].sort(byStartThenKind)) {
+  for (const region of sortRegions(regions)) {
     const index = merged.findLastIndex((earlier) => earlier.kind === region.kind);
     const earlier = merged[index];
     if (earlier && region.start <= earlier.last + 1n) {

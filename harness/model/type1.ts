@@ -79,7 +79,10 @@ export function detachGroup(state: State, type1: Type1, group: string): { state:
     .map((domain) => ({ ...domain, groups: domain.groups.filter((name) => name !== group) }))
     .filter((domain) => domain.groups.length > 0);
   if (domains.length === 0) {
-    return { state: leak(state, type1.mappings), type1: { ...type1, domains, mappings: [], list: [] } };
+    return {
+      state: leak(state, type1.mappings),
+      type1: { ...type1, domains, mappings: [], tree: undefined, list: [] },
+    };
   }
   const [after, regions] = collectAll(state, domains.flatMap((domain) => domain.groups));
   const domainDied = domains.length < type1.domains.length;

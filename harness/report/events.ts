@@ -38,6 +38,14 @@ export interface CellStart {
   accelerator: string;
 }
 
+/** A guest of the cell is ready: the first one, or one in the place of a guest that was of no more use. */
+export interface GuestBooted {
+  type: "guest-booted";
+  cell: string;
+  /** From QEMU's start to the probe's first word. */
+  bootMs: number;
+}
+
 /** A cell is left out. Ends the cell. */
 export interface CellSkip {
   type: "cell-skip";
@@ -111,7 +119,15 @@ export interface RunEnd {
 }
 
 /** Anything that happens in a run. */
-export type Event = RunStart | CellStart | CellSkip | WorldChecked | ScenarioEnd | CellEnd | RunEnd;
+export type Event =
+  | RunStart
+  | CellStart
+  | GuestBooted
+  | CellSkip
+  | WorldChecked
+  | ScenarioEnd
+  | CellEnd
+  | RunEnd;
 
 /** Takes every event, in order. A reporter is one. */
 export type Listener = (event: Event) => void;
@@ -149,6 +165,7 @@ export class EventLog implements Disposable {
 const TYPES: Record<Event["type"], true> = {
   "run-start": true,
   "cell-start": true,
+  "guest-booted": true,
   "cell-skip": true,
   "world-checked": true,
   "scenario-end": true,

@@ -128,6 +128,8 @@ class Cell {
     switch (event.type) {
       case "cell-start":
         return this.#body([commentLine(guestText(event))]);
+      case "guest-booted":
+        return this.#body([commentLine(`guest booted in ${event.bootMs} ms`)]);
       case "cell-skip":
         return this.#skip(event);
       case "world-checked":

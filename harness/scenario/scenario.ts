@@ -1,10 +1,11 @@
 /** Scenarios: named lists of steps, read from YAML. */
 import * as z from "zod";
-import { ConfigError, type Loaded, loadYaml, parseYaml, type Position } from "../config.ts";
+import { ConfigError, type Loaded, loadYaml, parseYaml, type Position, positionText } from "../config.ts";
 import { type Expectation, EXPECTATION_SHAPE } from "./expectation.ts";
 import { STEP_KINDS } from "./kinds.ts";
 import { GROUP, REGIONS } from "./schemas.ts";
 import type { Step } from "./step.ts";
+import type { ListOrder } from "./steps/injection.ts";
 
 const GROUP_NEEDS = z.strictObject({
   devices: z.enum(["one", "several"]).default("one"),
@@ -18,13 +19,16 @@ const CONDITIONS = z.strictObject({
   kernel: z.array(z.string().regex(/^(<|>=)\d+\.\d+(\.\d+)?$/, "write a bound such as <6.18")).optional(),
 }).describe("Where the scenario makes sense; left out, everywhere");
 
-const HEADER = z.strictObject({
+/** One document of a scenario file; its steps are checked one by one, see kinds.ts. */
+export const SCENARIO_SCHEMA = z.strictObject({
   scenario: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "write a name such as attach-refused"),
   rule: z.string().regex(/§/, "name the section of the specification that this exercises, such as §2.2"),
   groups: z.record(GROUP, GROUP_NEEDS).default({ A: { devices: "one", reserved: [] } }),
   when: CONDITIONS.default({}),
   "allow-unsafe-interrupts": z.boolean().optional()
     .describe("The module parameter at the start; left out, on where the machine needs it"),
+  "list-order": z.enum(["sorted", "as-written"]).default("sorted")
+    .describe("Order in which the kernel lists the injected regions; sorted is what its own code does"),
   leaks: z.boolean().default(false).describe("Leaves a guest behind that nothing else may run in"),
   steps: z.array(z.unknown()).min(1, "write at least one step"),
 });
@@ -42,6 +46,7 @@ export interface Scenario {
   readonly groups: ReadonlyMap<string, GroupNeeds & { readonly position: Position }>;
   readonly when: Conditions;
   readonly allowUnsafeInterrupts: boolean | undefined;
+  readonly listOrder: ListOrder;
   readonly leaks: boolean;
   readonly steps: readonly Step[];
 }
@@ -52,14 +57,36 @@ export interface Scenario {
  * @throws ConfigError that points at the first fault
  */
 export async function loadScenarios(file: string, shownAs: string, folder: string): Promise<Scenario[]> {
-  return (await loadYaml(file, shownAs, HEADER)).map((document) => toScenario(document, folder));
+  return withoutDoubles(
+    (await loadYaml(file, shownAs, SCENARIO_SCHEMA)).map((document) => toScenario(document, folder)),
+  );
 }
 
 /** The same for a text already at hand. */
 export const parseScenarios = (text: string, shownAs: string, folder: string): Scenario[] =>
-  parseYaml(text, shownAs, HEADER).map((document) => toScenario(document, folder));
+  withoutDoubles(parseYaml(text, shownAs, SCENARIO_SCHEMA).map((document) => toScenario(document, folder)));
 
-function toScenario(document: Loaded<z.infer<typeof HEADER>>, folder: string): Scenario {
+/**
+ * The scenarios as they are, of one file or of many.
+ * @throws ConfigError at the second of two with the same id
+ */
+export function withoutDoubles(scenarios: Scenario[]): Scenario[] {
+  const first = new Map<string, Position>();
+  for (const { id, position } of scenarios) {
+    const earlier = first.get(id);
+    if (earlier) {
+      const where = positionText(earlier);
+      throw new ConfigError(
+        position,
+        `scenario ${id} stands at ${where} already; give this one another name`,
+      );
+    }
+    first.set(id, position);
+  }
+  return scenarios;
+}
+
+function toScenario(document: Loaded<z.infer<typeof SCENARIO_SCHEMA>>, folder: string): Scenario {
   const { value, at } = document;
   const groups = Object.entries(value.groups).map(([name, needs]) =>
     [name, { ...needs, position: at(["groups", name]) }] as const
@@ -71,6 +98,7 @@ function toScenario(document: Loaded<z.infer<typeof HEADER>>, folder: string): S
     groups: new Map(groups),
     when: value.when,
     allowUnsafeInterrupts: value["allow-unsafe-interrupts"],
+    listOrder: value["list-order"],
     leaks: value.leaks,
     steps: value.steps.map((written, index) => toStep(document, written, index)),
   };

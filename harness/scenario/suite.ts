@@ -5,7 +5,8 @@ import { UsageError } from "../errors.ts";
 import { near } from "./near.ts";
 import type { Scenario } from "./scenario.ts";
 
-const SUITE = z.strictObject({
+/** One document of a suite file. */
+export const SUITE_SCHEMA = z.strictObject({
   suite: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "write a name such as seed"),
   scenarios: z.array(z.string()).min(1, "write at least one folder, scenario or pattern with *"),
 });
@@ -22,14 +23,14 @@ export interface Suite {
  * @throws ConfigError that points at the first fault
  */
 export async function loadSuites(file: string, shownAs: string): Promise<Suite[]> {
-  return (await loadYaml(file, shownAs, SUITE)).map(toSuite);
+  return (await loadYaml(file, shownAs, SUITE_SCHEMA)).map(toSuite);
 }
 
 /** The same for a text already at hand. */
 export const parseSuites = (text: string, shownAs: string): Suite[] =>
-  parseYaml(text, shownAs, SUITE).map(toSuite);
+  parseYaml(text, shownAs, SUITE_SCHEMA).map(toSuite);
 
-const toSuite = ({ value, at }: Loaded<z.infer<typeof SUITE>>): Suite => ({
+const toSuite = ({ value, at }: Loaded<z.infer<typeof SUITE_SCHEMA>>): Suite => ({
   name: value.suite,
   selectors: value.scenarios,
   position: at(["suite"]),

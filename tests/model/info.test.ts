@@ -71,9 +71,9 @@ t.test("what argsz decides [§6.1]", async (t) => {
     const info = (argsz: number) => play.run(getInfo, "c", argsz);
     const short = `ok argsz=0x${bytes.toString(16)} flags=0x3 pgsizes=0x40201000`;
     for (const argsz of [0, 15]) t.equal(info(argsz), "EINVAL", `${kernel} ${argsz}`);
-    for (const argsz of [16, 19]) t.equal(info(argsz), short, `${kernel} ${argsz}`);
+    for (const argsz of [16, 19]) t.equal(info(argsz), `${short} caps=-`, `${kernel} ${argsz}`);
     for (const argsz of [20, 23, 24, bytes - 1]) {
-      t.equal(info(argsz), `${short} cap-offset=0x0`, `${kernel} ${argsz}`);
+      t.equal(info(argsz), `${short} cap-offset=0x0 caps=-`, `${kernel} ${argsz}`);
     }
     t.match(info(bytes), `${short} cap-offset=0x18 caps=`, kernel);
     t.match(info(4096), "ok argsz=0x1000 flags=0x3 pgsizes=0x40201000 cap-offset=0x18 caps=", kernel);

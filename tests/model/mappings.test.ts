@@ -1,4 +1,5 @@
 import t from "#tap";
+import { withMapping } from "../../harness/model/mapping_tree.ts";
 import {
   conflictsWith,
   isHidden,
@@ -16,7 +17,11 @@ import { versionOf } from "./play.ts";
 const mapping = (iova: bigint, size: bigint): Mapping => ({ iova, size, lockedPages: size / 0x1000n });
 const LOW = mapping(0x1000n, 0x2000n);
 const TOP = mapping(U64_MAX - 0xfffn, 0x1000n);
-const TYPE1: Type1 = { ...emptyType1(2, 10), mappings: [LOW, TOP] };
+const TYPE1: Type1 = {
+  ...emptyType1(2, 10),
+  mappings: [LOW, TOP],
+  tree: withMapping(withMapping(undefined, LOW), TOP),
+};
 
 const withDeviations = (...deviations: DeviationName[]) =>
   semanticsOf(versionOf("6.12"), new Set(deviations));

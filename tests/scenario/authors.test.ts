@@ -6,8 +6,8 @@ import { type Rehearsal, rehearse } from "../../harness/check/rehearsal.ts";
 import { loadMachines } from "../../harness/machine/machine.ts";
 import { predictedGroups } from "../../harness/machine/predicted.ts";
 import { DEVIATIONS } from "../../harness/model/semantics.ts";
-import { type KernelVersion, parseVersion, versionText } from "../../harness/model/version.ts";
-import { loadScenarios, type Scenario } from "../../harness/scenario/scenario.ts";
+import { type KernelVersion, parseVersion } from "../../harness/model/version.ts";
+import { loadScenarios, type Scenario, withoutDoubles } from "../../harness/scenario/scenario.ts";
 import { loadSuites, selectScenarios } from "../../harness/scenario/suite.ts";
 
 const CONFIGS = resolve(import.meta.dirname ?? ".", "../../configs");
@@ -60,14 +60,19 @@ function version(text: string): KernelVersion {
   return parsed;
 }
 
-const VERSIONS = ["6.1.192", "6.12.117", "7.3.4"].map(version);
+/** Kernel and QEMU. 7.3 asks the AMD IOMMU how much it translates, and QEMUs answer differently. */
+const PLATFORMS = [["6.1.192", "7.2"], ["6.12.117", "10.0.13"], ["7.3.4", "7.2"], [
+  "7.3.4",
+  "10.0.13",
+]] as const;
+
 const machines = await loadMachines(resolve(CONFIGS, "machines/x86.yaml"), "x86.yaml");
 const scenarios = await loadFolders();
-const stages = VERSIONS.flatMap((version) =>
+const stages = PLATFORMS.flatMap(([kernel, qemu]) =>
   machines.map((machine) => {
-    const groups = predictedGroups(machine, version);
-    const stage: Stage = { groups, iommuKind: machine.iommu.kind, version };
-    return { stage, where: `${machine.name} ${versionText(version)}` };
+    const groups = predictedGroups(machine, { kernel: version(kernel), qemu: version(qemu) });
+    const stage: Stage = { groups, iommuKind: machine.iommu.kind, version: version(kernel) };
+    return { stage, where: `${machine.name}, kernel ${kernel}, QEMU ${qemu}` };
   })
 );
 const played: Played[] = stages.flatMap(({ stage, where }) =>
@@ -91,8 +96,7 @@ t.test("every scenario makes sense somewhere", async (t) => {
 });
 
 t.test("no two scenarios have the same name", async (t) => {
-  const ids = scenarios.map(({ id }) => id);
-  t.same(ids.filter((id, index) => ids.indexOf(id) !== index), []);
+  t.doesNotThrow(() => withoutDoubles(scenarios));
 });
 
 t.test("every rule has scenarios, and every file a rule", async (t) => {

@@ -22,6 +22,16 @@ export const clearRegionsAction: Action = {
   changes: "nothing",
 };
 
+/** In which order the kernel lists injected regions: where its own code would put them, or as written. */
+export type ListOrder = "sorted" | "as-written";
+
+const listOrderAction = (order: ListOrder): Action => ({
+  text: `list regions ${order}`,
+  apply: (state) => ({ state, answer: ok() }),
+  command: () => `write ${PARAMETERS}/order ${order === "sorted" ? "sorted" : "as-added"}`,
+  changes: "nothing",
+});
+
 /** Adds one region to a group for everyone who asks from now on; the world of the model has it already. */
 export const addRegionAction = (group: string, region: ReservedRegion): Action => ({
   text: `inject into ${group} ${hex(region.start)}..${hex(region.last)} ${region.kind}`,
@@ -45,13 +55,14 @@ export const regionsAction = (name: string, { reserved }: Group): Action => ({
 export function injectionActions(
   injected: ReadonlyMap<string, readonly ReservedRegion[]>,
   world: ReadonlyMap<string, Group>,
+  order: ListOrder,
 ): Action[] {
   const adds = [...injected].flatMap(([name, regions]) =>
     regions.map((region) => addRegionAction(name, region))
   );
   const looks = [...world].filter(([, { reserved }]) => reserved.length <= MAX_REGIONS_IN_SYSFS)
     .map(([name, group]) => regionsAction(name, group));
-  return [clearRegionsAction, ...adds, ...looks];
+  return [clearRegionsAction, listOrderAction(order), ...adds, ...looks];
 }
 
 /** Makes one of the next collections of a group's regions fail with ENOMEM; 1 is the next, 0 none. */

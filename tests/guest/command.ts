@@ -1,0 +1,98 @@
+/** Starts iovacheck as its users do, as a process of its own. */
+import { join, resolve } from "node:path";
+import { readTap, type TapOutput } from "./tap_output.ts";
+
+const ROOT = resolve(import.meta.dirname ?? ".", "../..");
+const CONFIG = join(ROOT, "deno.json");
+
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  /** Without the line in which `deno task` says what it starts. */
+  readonly stderr: string;
+}
+
+/** An iovacheck that is running. */
+export interface Running {
+  readonly pid: number;
+  readonly outcome: Promise<Outcome>;
+  /** Resolves when standard output holds this; rejects when it ends without. */
+  printed(text: string): Promise<void>;
+  kill(signal: Deno.Signal): void;
+}
+
+export interface Options {
+  /** The folder to start in; the project's by default. */
+  readonly cwd?: string;
+}
+
+/** `deno task run ARGS` */
+export const startTask = (args: readonly string[], options: Options = {}): Running =>
+  start(["task", "--config", CONFIG, "run", ...args], options);
+
+/** The same without `deno task` around it: the process is the harness itself. */
+export function startHarness(args: readonly string[]): Running {
+  const { tasks } = JSON.parse(Deno.readTextFileSync(CONFIG)) as { tasks: { run: { command: string } } };
+  const [, ...words] = tasks.run.command.split(" ");
+  return start([...words, ...args], {});
+}
+
+/** Runs `deno task run` to its end. */
+export const run = (args: readonly string[], options: Options = {}): Promise<Outcome> =>
+  startTask(args, options).outcome;
+
+/** The same for a run that gets to its guests. */
+export async function runGuests(args: readonly string[]): Promise<Outcome & { tap: TapOutput }> {
+  const outcome = await run(args);
+  return { ...outcome, tap: readTap(outcome.stdout) };
+}
+
+function start(args: readonly string[], { cwd = ROOT }: Options): Running {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    cwd,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const stdout = new Text(child.stdout);
+  const stderr = new Text(child.stderr);
+  const outcome = Promise.all([child.status, stdout.whole, stderr.whole]).then((
+    [{ code }, stdout, stderr],
+  ) => ({ code, stdout, stderr: stderr.replace(/^Task run .*\n/, "") }));
+  return {
+    pid: child.pid,
+    outcome,
+    printed: (text) => stdout.until(text),
+    kill: (signal) => child.kill(signal),
+  };
+}
+
+/** A stream's text while it comes. */
+class Text {
+  readonly whole: Promise<string>;
+  #text = "";
+  #waiting: (() => void)[] = [];
+
+  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
+    this.whole = this.#read(stream);
+  }
+
+  async until(text: string): Promise<void> {
+    let over = false;
+    const end = this.whole.then(() => void (over = true));
+    while (!this.#text.includes(text)) {
+      if (over) throw new Error(`the output ended without ${JSON.stringify(text)}`);
+      await Promise.race([end, new Promise<void>((wake) => this.#waiting.push(wake))]);
+    }
+  }
+
+  async #read(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
+    for await (const part of stream.pipeThrough(new TextDecoderStream())) {
+      this.#text += part;
+      this.#waiting.splice(0).forEach((wake) => wake());
+    }
+    return this.#text;
+  }
+}
