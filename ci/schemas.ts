@@ -43,5 +43,7 @@ const text = (schema: z.ZodType): string =>
   ) + "\n";
 
 if (import.meta.main) {
-  for (const [name, content] of Object.entries(schemas())) await Deno.writeTextFile(join(FOLDER, name), content);
+  for (const [name, content] of Object.entries(schemas())) {
+    await Deno.writeTextFile(join(FOLDER, name), content);
+  }
 }

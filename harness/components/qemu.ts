@@ -131,9 +131,12 @@ async function localQemu(spec: string, program: string, context: Context): Promi
 }
 
 /** What the binary reports, `7.2.22` of "QEMU emulator version 7.2.22 (Debian …)". */
-async function versionOf([program, ...args]: readonly string[], context: Context): Promise<string> {
-  const banner = await run(program!, [...args, "--version"], context);
+async function versionOf(command: readonly string[], context: Context): Promise<string> {
+  // By way of setpriv, as every QEMU is started: no further program has to be allowed.
+  const banner = await run("setpriv", ["--pdeathsig", "KILL", "--", ...command, "--version"], context);
   const version = banner.match(/version (\d+(?:\.\d+)+)/)?.[1];
-  if (version === undefined) throw new ComponentError(`${program} is no QEMU: "${banner.split("\n")[0]}"`);
+  if (version === undefined) {
+    throw new ComponentError(`${command.at(-1)} is no QEMU: "${banner.split("\n")[0]}"`);
+  }
   return version;
 }

@@ -49,8 +49,11 @@ function predictedIommu({ iommu }: Machine, platform: Platform): Iommu {
   };
 }
 
-/** Kernels with generic page tables ask the hardware how many levels it walks: QEMU says 4, since 10.0 6. */
-const asksForLevels = ({ kernel }: Platform): boolean => isFrom(kernel, "7.3");
+/**
+ * Kernels with generic page tables ask the hardware how many levels it walks: QEMU says 4, since 10.0 6.
+ * [spec §19: 7.2 and 7.3 ask, 6.12 doesn't; the version between is from memory]
+ */
+const asksForLevels = ({ kernel }: Platform): boolean => isFrom(kernel, "6.19");
 const amdLevels = ({ qemu }: Platform): number => (isFrom(qemu, "10.0") ? 6 : 4);
 
 /** [spec §10, AMD v1 tables] */

@@ -58,8 +58,6 @@ export interface Semantics {
   readonly mapTestsWrapFirst: boolean;
   /** Alignment of each capability behind GET_INFO's header, in bytes. [spec §6.2] */
   readonly capabilityAlignmentBytes: number;
-  /** GET_INFO writes back as many header bytes as asked for, up to 24, not 16 or 20. [spec §6.1] */
-  readonly infoWritesWholeHeader: boolean;
   /** SET_IOMMU knows the nesting type. [spec §1.5] */
   readonly knowsNesting: boolean;
   /**
@@ -89,7 +87,6 @@ export const semanticsOf = (version: KernelVersion, deviations: ReadonlySet<Devi
   wrapErrno: isFrom(version, "6.18") ? "EOVERFLOW" : "EINVAL",
   mapTestsWrapFirst: isFrom(version, "6.18"),
   capabilityAlignmentBytes: isFrom(version, "6.6") ? 8 : 1,
-  infoWritesWholeHeader: isFrom(version, "6.6"),
   knowsNesting: !isFrom(version, "6.13"),
   knowsUnmapAll: isFrom(version, "5.12"),
   claimsDmaOwnership: isFrom(version, "5.19"),

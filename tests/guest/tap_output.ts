@@ -1,5 +1,5 @@
 /** What `iovacheck run` prints, read by an independent parser of TAP. */
-import { Parser, type Result } from "tap-parser";
+import { type FinalResults, Parser, type Result } from "tap-parser";
 
 export interface Point {
   readonly name: string;
@@ -29,30 +29,24 @@ export function readTap(text: string): TapOutput {
   const cells: Cell[] = [];
   let points: Point[] = [];
   let bailout: string | undefined;
-  const object = (fault: unknown) => faults.push(String(fault));
-  parser.on("child", (child: Parser) => {
-    child.on("assert", (result: Result) => points.push(point(result)));
-    child.on("extra", (extra: string) => object(`outside of TAP: ${extra}`));
-    child.on(
-      "complete",
-      ({ failures }) => failures.filter(isFault).forEach(({ tapError }) => object(tapError)),
-    );
-  });
-  parser.on("assert", (result: Result) => {
+  const listen = (parser: Parser, take: (result: Result) => void) => {
+    parser.on("assert", take);
+    parser.on("extra", (extra: string) => faults.push(`outside of TAP: ${extra}`));
+    parser.on("complete", (results: FinalResults) => faults.push(...faultsOf(results)));
+  };
+  parser.on("child", (child: Parser) => listen(child, (result) => points.push(point(result))));
+  listen(parser, (result) => {
     cells.push({ ...point(result), points });
     points = [];
   });
   parser.on("bailout", (reason: string) => bailout = reason);
-  parser.on("extra", (extra: string) => object(`outside of TAP: ${extra}`));
-  parser.on(
-    "complete",
-    ({ failures }) => failures.filter(isFault).forEach(({ tapError }) => object(tapError)),
-  );
   parser.end(text);
   return { cells, bailout, faults };
 }
 
-const isFault = (failure: { tapError?: string | null }): boolean => typeof failure.tapError === "string";
+/** Failures that are the parser's own. */
+const faultsOf = ({ failures }: FinalResults): string[] =>
+  failures.flatMap(({ tapError }) => typeof tapError === "string" ? [tapError] : []);
 
 const point = ({ name, ok, skip, todo, diag }: Result): Point => ({
   name,
@@ -68,3 +62,9 @@ const reasonOf = (directive: string | boolean): string | undefined =>
 /** Failures that count: not ok, and not known to be so. */
 export const failuresOf = (cell: Cell): Point[] =>
   cell.points.filter(({ ok, todo }) => !ok && todo === undefined);
+
+/** Names of the deviations that scenarios were found to show. */
+export function deviationsIn(points: readonly Point[]): Set<string> {
+  const reasons = points.flatMap(({ todo }) => todo === undefined ? [] : [todo]);
+  return new Set(reasons.flatMap((reason) => reason.replace(/^known deviation /, "").split(", ")));
+}

@@ -83,6 +83,10 @@ t.test("an aperture conflicts where it leaves out the list or a mapping [§2.3]"
   for (const [start, last, expected] of cases) {
     t.equal(apertureConflicts(list, { start, last }, mapped), expected, `${start}..${last}`);
   }
+  const nothing = () => false;
+  t.equal(apertureConflicts(list, { start: 0n, last: 0xfffn }, nothing), true, "below, without mappings");
+  t.equal(apertureConflicts(list, { start: 0x10000n, last: 0x1ffffn }, nothing), true, "above");
+  t.equal(apertureConflicts(list, { start: 0n, last: 0x1000n }, nothing), false, "one address in common");
   t.equal(apertureConflicts([], { start: 0n, last: 1n }, () => true), false, "an empty list accepts any");
 });
 

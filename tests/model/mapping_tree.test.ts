@@ -108,3 +108,14 @@ t.test("what guests with 6.1.192 and 6.12.117 on amd-iommu answered", async (t) 
     }
   }
 });
+
+t.test("a walk takes along what it can't look up, as guests with 6.1.192 and 6.12.117 did", async (t) => {
+  const play = Play.real("6.12.117", worldOf({ a: group(AMD, [MSI, HYPERTRANSPORT]) }));
+  play.start(3n, "a");
+  const start = TOP - PAGE;
+  t.equal(play.map(PAGE), "ok");
+  t.equal(play.map(start, 2n * PAGE), "ok");
+  t.equal(play.unmap(start), "ok size=0x0");
+  t.equal(play.map(start), "ok");
+  t.equal(play.unmap(PAGE, start), "ok size=0x4000");
+});

@@ -20,7 +20,6 @@ t.test("which kernels have which rules [§15]", async (t) => {
     ["wrapErrno", ["EINVAL", "EINVAL", "EINVAL", "EOVERFLOW"]],
     ["mapTestsWrapFirst", [false, false, false, true]],
     ["capabilityAlignmentBytes", [1, 1, 8, 8]],
-    ["infoWritesWholeHeader", [false, false, true, true]],
     ["knowsNesting", [true, true, true, false]],
     ["knowsUnmapAll", [false, true, true, true]],
     ["claimsDmaOwnership", [false, true, true, true]],

@@ -1,6 +1,7 @@
 /** Proof that every mapping is still there, since no call lists them. */
 import type { State } from "../../model/state.ts";
 import { MAP_READ, MAP_WRITE, PAGE_SIZE } from "../../model/dma.ts";
+import { isHidden } from "../../model/mappings.ts";
 import type { Action } from "../action.ts";
 import { mapAction } from "./map.ts";
 
@@ -11,7 +12,9 @@ import { mapAction } from "./map.ts";
 export function mappingsAlive(state: State): Action[] {
   return [...state.containers].flatMap(([key, { open, type1 }]) => {
     if (!open || !type1) return [];
-    const pages = type1.mappings.flatMap(({ iova, size }) => [iova, iova + size - PAGE_SIZE]);
+    // One that the kernel can't see any more would be mapped anew by asking for it.
+    const visible = type1.mappings.filter((mapping) => !isHidden(state.semantics, mapping));
+    const pages = visible.flatMap(({ iova, size }) => [iova, iova + size - PAGE_SIZE]);
     return [...new Set(pages)].map((iova) => ({
       ...mapAction(key, { iova, size: PAGE_SIZE, flags: MAP_READ | MAP_WRITE }),
       changes: "nothing",

@@ -1,0 +1,59 @@
+// deadline: 200 s
+/** Kernels that crash, warn or hang: the verdict names the step, and the other scenarios still get theirs. */
+import t from "#tap";
+import { runGuests } from "./command.ts";
+import { buildMutant } from "./mutant.ts";
+import { guestDirs, outDir } from "./out_dir.ts";
+import { leftAfter } from "./processes.ts";
+
+const KERNEL = "debian:6.12";
+/** The scenario that unmaps 64 KiB, which is what the mutants below wait for, and its step. */
+const VICTIM = "smoke/attach-map-unmap-detach";
+const STEP = /^4 .*unmap/;
+
+interface Fault {
+  readonly name: string;
+  /** What the kernel does instead of unmapping 64 KiB. */
+  readonly instead: string;
+  readonly verdict: string;
+  readonly reason: RegExp;
+}
+
+const FAULTS: readonly Fault[] = [
+  { name: "bug", instead: "BUG();", verdict: "crash", reason: /the kernel crashed[^]*kernel BUG at/ },
+  {
+    name: "panic",
+    instead: `panic("so it is");`,
+    verdict: "crash",
+    reason: /crashed[^]*Kernel panic[^]*so it is/,
+  },
+  { name: "warning", instead: "WARN_ON_ONCE(1);", verdict: "crash", reason: /tainted itself[^]*WARNING: / },
+  {
+    name: "endless-loop",
+    instead: "for (;;) cond_resched();",
+    verdict: "hang",
+    reason: /no reply for 3000 ms/,
+  },
+];
+
+for (const { name, instead, verdict, reason } of FAULTS) {
+  t.test(`${name} is a ${verdict}`, async (t) => {
+    const module = await buildMutant(KERNEL, name, [{
+      in: "vfio_dma_do_unmap",
+      replace: "mutex_lock(&iommu->lock);",
+      by: `if (size == 0x10000) ${instead} mutex_lock(&iommu->lock);`,
+    }]);
+    const dir = await outDir(t);
+    const args = ["--kernel", KERNEL, "--machine", "intel-iommu", "--module", module, "--reply-timeout", "3"];
+    const { code, stderr, tap } = await runGuests([...args, "--out", dir, "smoke"]);
+    t.equal(code, 1, stderr);
+    t.same(tap.faults, []);
+    const points = tap.cells.flatMap(({ points }) => points);
+    const victim = points.find(({ name }) => name === VICTIM);
+    t.match(victim, { ok: false, diagnostics: { verdict, reason, step: STEP } });
+    const others = points.filter((point) => point !== victim);
+    t.ok(others.length > 3 && others.every(({ ok }) => ok), "the others pass");
+    t.equal((await guestDirs(dir)).length, 2, "in a fresh guest");
+    t.same(await leftAfter(dir, 0), []);
+  });
+}

@@ -1,0 +1,83 @@
+// deadline: 200 s
+/** What a run leaves behind when it is ended, and when it can't begin. */
+import t from "#tap";
+import { join } from "node:path";
+import { run, runGuests, startHarness, startTask } from "./command.ts";
+import { outDir } from "./out_dir.ts";
+import { leftAfter, processesIn } from "./processes.ts";
+import { failuresOf, readTap } from "./tap_output.ts";
+
+/** As long as a guest may outlive its harness. */
+const LIMIT_MS = 2_000;
+/** Printed when the first guest has booted and has scenarios before it. */
+const MIDDLE = "    ok 1 - world";
+
+t.test("a harness that is killed takes its guests along", async (t) => {
+  const dir = await outDir(t);
+  const harness = startHarness(["--out", dir]);
+  await harness.printed(MIDDLE);
+  t.not((await processesIn(dir)).length, 0, "there were guests");
+  harness.kill("SIGKILL");
+  t.same(await leftAfter(dir, LIMIT_MS), []);
+  t.equal((await harness.outcome).code, 137);
+});
+
+const INTERRUPTIONS = [
+  { who: "the harness", start: startHarness, signal: "SIGINT" },
+  { who: "the harness", start: startHarness, signal: "SIGTERM" },
+  { who: "deno task", start: startTask, signal: "SIGINT" },
+] as const;
+
+for (const { who, start, signal } of INTERRUPTIONS) {
+  t.test(`${signal} to ${who} ends the run in good order`, async (t) => {
+    const dir = await outDir(t);
+    const running = start(["--out", dir]);
+    await running.printed(MIDDLE);
+    running.kill(signal);
+    const { code, stdout, stderr } = await running.outcome;
+    t.equal(code, 130, stderr);
+    const tap = readTap(stdout);
+    t.equal(tap.bailout, "interrupted");
+    t.same(tap.cells.flatMap(failuresOf), []);
+    t.same(await leftAfter(dir, LIMIT_MS), []);
+  });
+}
+
+t.test("two runs at once share the cache", async (t) => {
+  const dirs = [await outDir(t), await outDir(t)];
+  const machine = ["--machine", "intel-iommu"];
+  const runs = await Promise.all(dirs.map((dir) => runGuests([...machine, "--out", dir, "smoke"])));
+  for (const { code, stderr, tap } of runs) {
+    t.equal(code, 0, stderr);
+    t.same(tap.faults, []);
+    t.ok(tap.cells[0] && tap.cells[0].points.length > 1);
+  }
+});
+
+const WRONG: readonly [args: string[], code: number, message: RegExp][] = [
+  [["--machine", "intel"], 2, /^iovacheck: no machine is called intel; there are intel-iommu, /],
+  [["seed/no-such"], 2, /^iovacheck: no suite, folder or scenario is called seed\/no-such; /],
+  [["--kernel", "6.12"], 2, /^iovacheck: kernel "6.12": write debian:VERSION/],
+  [["--kernel", "debian:6.12@riscv"], 2, /^iovacheck: kernel "debian:6.12@riscv": "@riscv" is unknown; /],
+  [["--kernel", "debian:2.6"], 3, /^iovacheck: kernel "debian:2.6" is not in the archive; there are /],
+  [["--qemu", "latest"], 2, /^iovacheck: QEMU "latest": write host, /],
+  [["--qemu", "path:/no/such"], 3, /^iovacheck: .*\/no\/such/],
+  [["--module", "no-such.ko"], 2, /^iovacheck: --module no-such.ko: /],
+  [["--module", "text.ko"], 2, /^iovacheck: --module text.ko: not a/],
+  [["--jobs", "0"], 2, /^error: option '--jobs <n>' .*write a whole number from 1 up/],
+  [["--frobnicate"], 2, /^error: unknown option '--frobnicate'/],
+];
+
+t.test("what can't be meant is told in one line, and leaves nothing behind", async (t) => {
+  for (const [args, expected, message] of WRONG) {
+    const cwd = await Deno.makeTempDir();
+    await Deno.writeTextFile(join(cwd, "text.ko"), "This is no module.\n");
+    const { code, stdout, stderr } = await run(args, { cwd });
+    t.equal(code, expected, args.join(" "));
+    t.match(stderr, message);
+    t.match(stderr, /^[^\n]+\n$/, "one line");
+    t.equal(stdout, "");
+    t.same([...Deno.readDirSync(cwd)].map(({ name }) => name), ["text.ko"]);
+    await Deno.remove(cwd, { recursive: true });
+  }
+});
