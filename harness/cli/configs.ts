@@ -3,7 +3,7 @@ import { join, relative, resolve } from "node:path";
 import * as z from "zod";
 import { loadYaml } from "../config.ts";
 import { loadMachines, type Machine } from "../machine/machine.ts";
-import { loadScenarios, type Scenario } from "../scenario/scenario.ts";
+import { loadScenarios, type Scenario, withoutDoubles } from "../scenario/scenario.ts";
 import { loadSuites, type Suite } from "../scenario/suite.ts";
 
 const ROOT = resolve(import.meta.dirname ?? ".", "../..");
@@ -36,7 +36,7 @@ export async function loadAllScenarios(): Promise<Scenario[]> {
     const files = await yamlFiles(join(base, folder));
     return (await Promise.all(files.map((file) => loadScenarios(file, shown(file), folder)))).flat();
   });
-  return (await Promise.all(perFolder)).flat();
+  return withoutDoubles((await Promise.all(perFolder)).flat());
 }
 
 /** Every suite. */

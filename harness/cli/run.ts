@@ -94,11 +94,12 @@ async function run(selectors: string[], options: Options): Promise<void> {
     await Deno.mkdir(outDir, { recursive: true });
     using log = new EventLog(join(outDir, "events.jsonl"));
     const tap = new TapReporter((text) => void process.stdout.write(text));
+    const line = process.stderr.isTTY
+      ? new ProgressLine((text) => void process.stderr.write(text))
+      : undefined;
+    log.subscribe(() => line?.clear());
     log.subscribe((event) => tap.handle(event));
-    if (process.stderr.isTTY) {
-      const line = new ProgressLine((text) => void process.stderr.write(text));
-      log.subscribe((event) => line.handle(event));
-    }
+    log.subscribe((event) => line?.handle(event));
     Deno.exitCode = await runCells({
       cells,
       jobs: options.jobs,

@@ -44,6 +44,13 @@ export async function run(
   }
 }
 
+/**
+ * Like {@linkcode run}, for a program that the task's permissions can't name beforehand: a compiler of the
+ * machine's, a QEMU in the cache. setpriv starts it, and sees to it that it doesn't outlive this process.
+ */
+export const runUnnamed = (program: string, args: readonly string[], options: CommandOptions = {}) =>
+  run("setpriv", ["--pdeathsig", "KILL", "--", program, ...args], options);
+
 /** Like {@linkcode run}, for programs that write bytes. `input` is what the program reads. */
 export async function runBytes(
   program: string,

@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { isOutdated, openAptRoot, planClosure, withRecentLists } from "./apt_root.ts";
 import { ensureEntry, type Entry, entryId } from "./cache.ts";
-import { run } from "./command.ts";
+import { runUnnamed } from "./command.ts";
 import { ComponentError, NotInArchiveError } from "./component_error.ts";
 import { type ArchivePackage, packageId, totalMegabytes } from "./package_index.ts";
 import { releaseOf, releases } from "./releases.ts";
@@ -131,12 +131,11 @@ async function localQemu(spec: string, program: string, context: Context): Promi
 }
 
 /** What the binary reports, `7.2.22` of "QEMU emulator version 7.2.22 (Debian …)". */
-async function versionOf(command: readonly string[], context: Context): Promise<string> {
-  // By way of setpriv, as every QEMU is started: no further program has to be allowed.
-  const banner = await run("setpriv", ["--pdeathsig", "KILL", "--", ...command, "--version"], context);
+async function versionOf([program = "", ...args]: readonly string[], context: Context): Promise<string> {
+  const banner = await runUnnamed(program, [...args, "--version"], context);
   const version = banner.match(/version (\d+(?:\.\d+)+)/)?.[1];
   if (version === undefined) {
-    throw new ComponentError(`${command.at(-1)} is no QEMU: "${banner.split("\n")[0]}"`);
+    throw new ComponentError(`${program} is no QEMU: "${banner.split("\n")[0]}"`);
   }
   return version;
 }

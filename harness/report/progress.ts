@@ -3,7 +3,7 @@ import type { Event } from "./events.ts";
 
 const CLEAR_LINE = "\r\x1b[2K";
 
-/** A line on standard error that always says how far the run is. */
+/** A line on standard error that always says how far the run is; clear it before anything else is printed. */
 export class ProgressLine {
   readonly #write: (text: string) => void;
   readonly #begin = performance.now();
@@ -17,6 +17,12 @@ export class ProgressLine {
     this.#write = write;
   }
 
+  /** Makes room for other output. */
+  clear(): void {
+    this.#write(CLEAR_LINE);
+  }
+
+  /** Takes note of the event and draws the line. */
   handle(event: Event): void {
     if (event.type === "run-start") this.#cells = event.cells.length;
     if (event.type === "cell-end" || event.type === "cell-skip") this.#cellsDone++;
@@ -24,7 +30,8 @@ export class ProgressLine {
       this.#scenarios++;
       if (event.verdict !== "match" && event.verdict !== "known") this.#failures++;
     }
-    this.#write(event.type === "run-end" ? CLEAR_LINE : CLEAR_LINE + this.#text());
+    this.clear();
+    if (event.type !== "run-end") this.#write(this.#text());
   }
 
   #text(): string {
