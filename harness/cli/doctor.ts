@@ -9,6 +9,7 @@ import { findHostCompiler } from "../components/host_compiler.ts";
 import { machineMirrors } from "../components/mirrors.ts";
 import { releases } from "../components/releases.ts";
 import type { Context } from "../components/types.ts";
+import { lastKvmOutcome } from "../guest/accelerator.ts";
 import { componentContext, megabytes, table } from "./component_context.ts";
 
 /** What one check found. `problem` means that no run is possible; `note` that one is, with less. */
@@ -61,7 +62,7 @@ async function examine(context: Context): Promise<Finding[]> {
     await checkKeyring(),
     await checkMirrors(context),
     await checkBuilding(),
-    await checkKvm(),
+    await checkKvm(context),
     await checkDisk(context),
     await checkCache(context),
   ];
@@ -135,22 +136,14 @@ async function checkBuilding(): Promise<Finding> {
     : { state: "note", subject: "building", text: `only the probe, with ${host.version}: ${buildWayMend}` };
 }
 
-async function checkKvm(): Promise<Finding> {
-  try {
-    (await Deno.open("/dev/kvm", { read: true, write: true })).close();
-    return {
-      state: "ok",
-      subject: "kvm",
-      text: "/dev/kvm opens; whether guests boot with it, only a run tells",
-    };
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return {
-      state: "note",
-      subject: "kvm",
-      text: `guests are emulated (TCG): ${reason}`,
-    };
+async function checkKvm({ cacheDir }: Context): Promise<Finding> {
+  const outcome = await lastKvmOutcome(cacheDir);
+  if (outcome === undefined) {
+    return { state: "note", subject: "kvm", text: "not tried since this machine booted" };
   }
+  return outcome.accelerator === "kvm"
+    ? { state: "ok", subject: "kvm", text: outcome.reason }
+    : { state: "note", subject: "kvm", text: `guests are emulated (TCG): ${outcome.reason}` };
 }
 
 async function checkDisk({ cacheDir }: Context): Promise<Finding> {

@@ -35,15 +35,27 @@ export async function chooseAccelerator(
   boot: () => Promise<void>,
 ): Promise<Choice> {
   if (wanted !== "auto") return { accelerator: wanted, reason: "as asked" };
-  const file = join(cacheDir, "kvm-proof.json");
-  const hostBootMs = Date.now() - Deno.osUptime() * 1000;
-  const proof = await readProof(file, hostBootMs, qemu) ??
-    { hostBootMs, qemu, failure: await failureOf(boot) };
-  await writeProof(file, proof);
-  return proof.failure === null
-    ? { accelerator: "kvm", reason: "a guest booted with it" }
-    : { accelerator: "tcg", reason: `no guest booted with KVM: ${proof.failure}` };
+  const earlier = await readProof(cacheDir);
+  if (earlier?.qemu === qemu) return choiceBy(earlier);
+  const proof = { hostBootMs: hostBootMs(), qemu, failure: await failureOf(boot) };
+  await writeProof(cacheDir, proof);
+  return choiceBy(proof);
 }
+
+/** What the last trial of KVM found since the host was booted; undefined when there was none. */
+export async function lastKvmOutcome(cacheDir: string): Promise<Choice | undefined> {
+  const proof = await readProof(cacheDir);
+  return proof && choiceBy(proof);
+}
+
+const choiceBy = ({ failure }: Proof): Choice =>
+  failure === null
+    ? { accelerator: "kvm", reason: "a guest booted with it" }
+    : { accelerator: "tcg", reason: `no guest booted with KVM: ${failure}` };
+
+const hostBootMs = (): number => Date.now() - Deno.osUptime() * 1000;
+
+const proofFile = (cacheDir: string): string => join(cacheDir, "kvm-proof.json");
 
 async function failureOf(boot: () => Promise<void>): Promise<string | null> {
   try {
@@ -54,19 +66,19 @@ async function failureOf(boot: () => Promise<void>): Promise<string | null> {
   }
 }
 
-async function readProof(file: string, hostBootMs: number, qemu: string): Promise<Proof | undefined> {
+/** The last proof, if it is of this boot of the host. */
+async function readProof(cacheDir: string): Promise<Proof | undefined> {
   try {
-    const proof = JSON.parse(await Deno.readTextFile(file)) as Proof;
-    const isSameBoot = Math.abs(proof.hostBootMs - hostBootMs) < CLOCK_TOLERANCE_MS;
-    return isSameBoot && proof.qemu === qemu ? proof : undefined;
+    const proof = JSON.parse(await Deno.readTextFile(proofFile(cacheDir))) as Proof;
+    return Math.abs(proof.hostBootMs - hostBootMs()) < CLOCK_TOLERANCE_MS ? proof : undefined;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return undefined;
     throw error;
   }
 }
 
-async function writeProof(file: string, proof: Proof): Promise<void> {
-  const draft = `${file}.${Deno.pid}`;
+async function writeProof(cacheDir: string, proof: Proof): Promise<void> {
+  const draft = `${proofFile(cacheDir)}.${Deno.pid}`;
   await Deno.writeTextFile(draft, JSON.stringify(proof));
-  await Deno.rename(draft, file);
+  await Deno.rename(draft, proofFile(cacheDir));
 }
