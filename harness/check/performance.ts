@@ -1,4 +1,5 @@
 /** Performance: a rehearsed scenario played in a guest, every answer compared. */
+import { beforeComplaint, excerpt } from "../guest/console.ts";
 import { type Guest, GuestLost } from "../guest/guest.ts";
 import type { Answer } from "../model/answer.ts";
 import { DEFAULT_DMA_ENTRY_LIMIT } from "../model/state.ts";
@@ -26,7 +27,7 @@ export interface Performance {
   readonly difference?: Difference;
   /** What happened, where it is no difference. */
   readonly reason?: string;
-  /** Last lines of the console of a guest that was lost. */
+  /** What the kernel said when it crashed, complained or hung. */
   readonly console?: readonly string[];
   /** What the guest is like now; undefined when it is lost. */
   readonly condition?: Condition;
@@ -45,6 +46,9 @@ interface Request {
   readonly actionIndex?: number;
 }
 
+/** How the line in the kernel log begins that marks a step. */
+const marker = (scenario: Scenario, stepIndex: number): string => `${scenario.id} step ${stepIndex + 1} `;
+
 /** All requests of a scenario. Markers in the kernel log tell which step a message belongs to. */
 function requestsOf(scenario: Scenario, rehearsal: Rehearsal, names: GuestNames): Request[] {
   const requests: Request[] = [{ command: `say ${scenario.id}` }];
@@ -52,7 +56,7 @@ function requestsOf(scenario: Scenario, rehearsal: Rehearsal, names: GuestNames)
   for (const [actionIndex, { action, stepIndex }] of rehearsal.actions.entries()) {
     if (stepIndex !== marked && stepIndex !== undefined) {
       requests.push({
-        command: `mark ${scenario.id} step ${stepIndex + 1} ${scenario.steps[stepIndex]?.text}`,
+        command: `mark ${marker(scenario, stepIndex)}${scenario.steps[stepIndex]?.text}`,
       });
       marked = stepIndex;
     }
@@ -73,6 +77,7 @@ export async function perform(
   const observed: Answer[] = [];
   let final: Answer | undefined;
   let received = 0;
+  let condition: Condition;
   try {
     await guest.request(requests.map(({ command }) => command), (reply, index) => {
       received = index;
@@ -81,18 +86,30 @@ export async function perform(
       else if (final.errno !== null) throw new BadRequestError(`${requests[index]?.command}: ${final.errno}`);
       received = index + 1;
     });
+    condition = conditionOf(final);
+    if (condition.taint !== before.taint) {
+      const reason = `the kernel tainted itself: ${hexOf(before.taint)} became ${hexOf(condition.taint)}`;
+      return { verdict: "crash", reason, condition, ...complaint(scenario, await guest.kernelLog()) };
+    }
   } catch (error) {
     return lost(error, rehearsal, requests[received]?.actionIndex);
-  }
-  const condition = conditionOf(final);
-  if (condition.taint !== before.taint) {
-    const reason = `the kernel tainted itself: ${hexOf(before.taint)} became ${hexOf(condition.taint)}`;
-    return { verdict: "crash", reason, condition };
   }
   return { ...judge(rehearsal, observed), ...leftOver(rehearsal, condition, before), condition };
 }
 
 const hexOf = (value: bigint): string => `0x${value.toString(16)}`;
+
+/** What a kernel that lives on complained about, and at which step. */
+function complaint(scenario: Scenario, log: readonly string[]): Partial<Performance> {
+  const earlier = beforeComplaint(log);
+  const stepIndex = scenario.steps.findLastIndex((_, index) =>
+    earlier.some((line) => line.includes(marker(scenario, index)))
+  );
+  return {
+    console: excerpt(log),
+    ...(stepIndex < 0 ? {} : { stepIndex, actionText: "the kernel's log tells" }),
+  };
+}
 
 /** What the probe's `reset` tells of the guest. */
 export function conditionOf(reset: Answer | undefined): Condition {

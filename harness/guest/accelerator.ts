@@ -1,6 +1,8 @@
 /** Choosing the accelerator: KVM only where a guest has really booted with it. */
 import { join } from "node:path";
-import type { Accelerator } from "./qemu_process.ts";
+import { CannotTestError } from "../errors.ts";
+import { Guest, GuestLost } from "./guest.ts";
+import type { Accelerator, QemuPlan } from "./qemu_process.ts";
 
 export type WantedAccelerator = Accelerator | "auto";
 
@@ -18,6 +20,9 @@ interface Proof {
   readonly failure: string | null;
 }
 
+/** A guest on real hardware boots in a second or two; one that stalls would never. */
+const KVM_BOOT_TIMEOUT_MS = 6_000;
+
 /** Clocks are set while a host runs; boots are further apart than this. */
 const CLOCK_TOLERANCE_MS = 10_000;
 
@@ -26,18 +31,18 @@ const CLOCK_TOLERANCE_MS = 10_000;
  * remembered until the host is rebooted.
  *
  * @param qemu spec of the QEMU that will be used
- * @param boot boots a guest with KVM and ends it; rejects when that fails
+ * @param kvmPlan lays out the guest to try KVM with, where it must be tried
  */
 export async function chooseAccelerator(
   wanted: WantedAccelerator,
   qemu: string,
   cacheDir: string,
-  boot: () => Promise<void>,
+  kvmPlan: () => Promise<QemuPlan>,
 ): Promise<Choice> {
   if (wanted !== "auto") return { accelerator: wanted, reason: "as asked" };
   const earlier = await readProof(cacheDir);
   if (earlier?.qemu === qemu) return choiceBy(earlier);
-  const proof = { hostBootMs: hostBootMs(), qemu, failure: await failureOf(boot) };
+  const proof = { hostBootMs: hostBootMs(), qemu, failure: await failureOf(await kvmPlan()) };
   await writeProof(cacheDir, proof);
   return choiceBy(proof);
 }
@@ -57,12 +62,17 @@ const hostBootMs = (): number => Date.now() - Deno.osUptime() * 1000;
 
 const proofFile = (cacheDir: string): string => join(cacheDir, "kvm-proof.json");
 
-async function failureOf(boot: () => Promise<void>): Promise<string | null> {
+/** Why a guest doesn't boot with KVM; null when it does. */
+async function failureOf(plan: QemuPlan): Promise<string | null> {
   try {
-    await boot();
+    await using _guest = await Guest.boot(plan, {
+      bootTimeoutMs: KVM_BOOT_TIMEOUT_MS,
+      replyTimeoutMs: 1_000,
+    });
     return null;
   } catch (error) {
-    return (error as Error).message.split("\n")[0] ?? "";
+    if (!(error instanceof GuestLost || error instanceof CannotTestError)) throw error;
+    return error.message.split("\n")[0] ?? "";
   }
 }
 

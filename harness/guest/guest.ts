@@ -1,6 +1,6 @@
 /** A booted guest: one object with a clear life, from boot to the end of its QEMU. */
 import { join } from "node:path";
-import { consoleTail, consoleVerdict } from "./console.ts";
+import { consoleVerdict, excerpt } from "./console.ts";
 import { ProbeChannel, ProtocolError, SilenceError, within } from "./probe_channel.ts";
 import { exitText, type QemuPlan, type QemuProcess, startQemu } from "./qemu_process.ts";
 import { Qmp, QmpError } from "./qmp.ts";
@@ -12,7 +12,7 @@ export type Loss = "crash" | "hang" | "harness-fault";
 export class GuestLost extends Error {
   override readonly name: string = "GuestLost";
   readonly loss: Loss;
-  /** Last lines of the console. */
+  /** The lines of the console that tell most. */
   readonly console: readonly string[];
 
   constructor(loss: Loss, message: string, console: readonly string[], cause?: unknown) {
@@ -41,6 +41,9 @@ export interface GuestLimits {
 
 const EXIT_TIMEOUT_MS = 5_000;
 const PROTOCOL_VERSION = "1";
+
+/** The comma between two messages of the kernel log, which begin with their priority. */
+const MESSAGE_BOUNDARY = /,(?=<\d+>\[)/;
 
 /** A guest whose probe answers. Dispose of it, and its QEMU is gone. */
 export class Guest implements AsyncDisposable {
@@ -131,6 +134,16 @@ export class Guest implements AsyncDisposable {
     return replies[0] ?? "";
   }
 
+  /** The kernel log since it was last read. */
+  async kernelLog(): Promise<string[]> {
+    const log: string[] = [];
+    for (;;) {
+      const { lines = "-", more } = valuesOf((await this.ask("klog")).replace(/^ok ?/, ""));
+      if (lines !== "-") log.push(...lines.split(MESSAGE_BOUNDARY));
+      if (more === undefined) return log;
+    }
+  }
+
   /** Ends the guest: politely, then firmly. */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
@@ -165,7 +178,7 @@ async function diagnose(plan: QemuPlan, qemu: QemuProcess, when: string, cause: 
   const silent = cause instanceof SilenceError;
   const exit = silent ? undefined : await within(EXIT_TIMEOUT_MS, qemu.exit).catch(() => undefined);
   const console = await Deno.readTextFile(join(plan.artifactsDir, "console.log")).catch(() => "");
-  const tail = consoleTail(console);
+  const tail = excerpt(console.trimEnd().split(/\r?\n/));
   switch (consoleVerdict(console)) {
     case "crash":
       return new GuestLost("crash", `the kernel crashed ${when}`, tail, cause);
