@@ -12,12 +12,12 @@ export interface Choice {
   readonly reason: string;
 }
 
-/** What an earlier proof found, good for one boot of the host and one QEMU. */
-interface Proof {
+/** What earlier trials found, good for one boot of the host. */
+interface Trials {
   /** When the host was booted, by its clock. */
   readonly hostBootMs: number;
-  readonly qemu: string;
-  readonly failure: string | null;
+  /** By QEMU, the last one tried last: why no guest booted, null if one did. */
+  readonly failures: Readonly<Record<string, string | null>>;
 }
 
 /** A guest on real hardware boots in a second or two; one that stalls would never. */
@@ -40,27 +40,26 @@ export async function chooseAccelerator(
   kvmPlan: () => Promise<QemuPlan>,
 ): Promise<Choice> {
   if (wanted !== "auto") return { accelerator: wanted, reason: "as asked" };
-  const earlier = await readProof(cacheDir);
-  if (earlier?.qemu === qemu) return choiceBy(earlier);
-  const proof = { hostBootMs: hostBootMs(), qemu, failure: await failureOf(await kvmPlan()) };
-  await writeProof(cacheDir, proof);
-  return choiceBy(proof);
+  const { failures: { [qemu]: known, ...others } } = await readTrials(cacheDir);
+  const failure = known !== undefined ? known : await failureOf(await kvmPlan());
+  await writeTrials(cacheDir, { hostBootMs: hostBootMs(), failures: { ...others, [qemu]: failure } });
+  return choiceBy(failure);
 }
 
 /** What the last trial of KVM found since the host was booted; undefined when there was none. */
 export async function lastKvmOutcome(cacheDir: string): Promise<Choice | undefined> {
-  const proof = await readProof(cacheDir);
-  return proof && choiceBy(proof);
+  const failure = Object.values((await readTrials(cacheDir)).failures).at(-1);
+  return failure === undefined ? undefined : choiceBy(failure);
 }
 
-const choiceBy = ({ failure }: Proof): Choice =>
+const choiceBy = (failure: string | null): Choice =>
   failure === null
     ? { accelerator: "kvm", reason: "a guest booted with it" }
     : { accelerator: "tcg", reason: `no guest booted with KVM: ${failure}` };
 
 const hostBootMs = (): number => Date.now() - Deno.osUptime() * 1000;
 
-const proofFile = (cacheDir: string): string => join(cacheDir, "kvm-proof.json");
+const trialsFile = (cacheDir: string): string => join(cacheDir, "kvm-trials.json");
 
 /** Why a guest doesn't boot with KVM; null when it does. */
 async function failureOf(plan: QemuPlan): Promise<string | null> {
@@ -76,19 +75,20 @@ async function failureOf(plan: QemuPlan): Promise<string | null> {
   }
 }
 
-/** The last proof, if it is of this boot of the host. */
-async function readProof(cacheDir: string): Promise<Proof | undefined> {
+/** The trials since the host was booted. */
+async function readTrials(cacheDir: string): Promise<Trials> {
+  const none = { hostBootMs: hostBootMs(), failures: {} };
   try {
-    const proof = JSON.parse(await Deno.readTextFile(proofFile(cacheDir))) as Proof;
-    return Math.abs(proof.hostBootMs - hostBootMs()) < CLOCK_TOLERANCE_MS ? proof : undefined;
+    const trials = JSON.parse(await Deno.readTextFile(trialsFile(cacheDir))) as Trials;
+    return Math.abs(trials.hostBootMs - none.hostBootMs) < CLOCK_TOLERANCE_MS ? trials : none;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return undefined;
+    if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return none;
     throw error;
   }
 }
 
-async function writeProof(cacheDir: string, proof: Proof): Promise<void> {
-  const draft = `${proofFile(cacheDir)}.${Deno.pid}`;
-  await Deno.writeTextFile(draft, JSON.stringify(proof));
-  await Deno.rename(draft, proofFile(cacheDir));
+async function writeTrials(cacheDir: string, trials: Trials): Promise<void> {
+  const draft = `${trialsFile(cacheDir)}.${Deno.pid}`;
+  await Deno.writeTextFile(draft, JSON.stringify(trials));
+  await Deno.rename(draft, trialsFile(cacheDir));
 }

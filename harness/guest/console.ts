@@ -7,7 +7,7 @@ const SHOWN_LINES = 40;
 
 /** How a kernel begins to complain. [kernel: __warn(), die(), panic()] */
 const COMPLAINT =
-  /\[ cut here \]|WARNING: |BUG:|BUG at |Oops:|general protection fault|Internal error:|Kernel panic/;
+  /\[ cut here \]|\] WARNING: |BUG:|BUG at |Oops:|general protection fault|Internal error:|Kernel panic/;
 
 /**
  * What a console ends in: the kernel crashed, the probe died (which a kernel takes as a reason to panic, too),
