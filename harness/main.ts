@@ -36,12 +36,18 @@ for (const command of program.commands) command.exitOverride();
 try {
   await program.parseAsync(Deno.args, { from: "user" });
 } catch (error) {
-  if (error instanceof CommanderError) {
-    Deno.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
-  } else if (error instanceof UsageError || error instanceof CannotTestError) {
+  Deno.exitCode = report(error);
+}
+
+/** Tells the user what went wrong, and the exit code that says so. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+  if (error instanceof UsageError || error instanceof CannotTestError) {
     process.stderr.write(`iovacheck: ${error.message}\n`);
-    Deno.exitCode = error instanceof UsageError ? EXIT_USAGE : EXIT_CANNOT_TEST;
-  } else {
-    throw error;
+    return error instanceof UsageError ? EXIT_USAGE : EXIT_CANNOT_TEST;
   }
+  // A fault of this program tells nothing about the kernel: it must not look like a mismatch.
+  const details = error instanceof Error ? error.stack ?? error.message : String(error);
+  process.stderr.write(`iovacheck: a fault of iovacheck itself: ${details}\n`);
+  return EXIT_CANNOT_TEST;
 }
