@@ -1,6 +1,6 @@
 /** Reading YAML files so that every fault is reported as `file:line:column: what; mend`. */
-import { isMap, isSeq, LineCounter, parseAllDocuments } from "yaml";
-import type { Document, Node, Pair, Scalar } from "yaml";
+import { isMap, isSeq, LineCounter, parseAllDocuments, visit } from "yaml";
+import type { Alias, Document, Node, Pair, Scalar } from "yaml";
 import * as z from "zod";
 import { UsageError } from "./errors.ts";
 
@@ -54,8 +54,13 @@ export async function loadYaml<T>(file: string, shownAs: string, schema: z.ZodTy
 /** The same for a text already at hand. */
 export function parseYaml<T>(text: string, shownAs: string, schema: z.ZodType<T>): Loaded<T>[] {
   const lines = new LineCounter();
-  const documents = parseAllDocuments(text, { lineCounter: lines, intAsBigInt: true, uniqueKeys: true });
-  if (!Array.isArray(documents)) throw new UsageError(`${shownAs}: is empty; write at least one document`);
+  const documents = parseAllDocuments(text, {
+    lineCounter: lines,
+    intAsBigInt: true,
+    uniqueKeys: true,
+    prettyErrors: false,
+  });
+  if (documents.length === 0) throw new UsageError(`${shownAs}: is empty; write at least one document`);
   const positionAt = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
     return { file: shownAs, line, column: col };
@@ -63,6 +68,14 @@ export function parseYaml<T>(text: string, shownAs: string, schema: z.ZodType<T>
   return documents.map((document) => {
     const fault = document.errors[0];
     if (fault) throw new ConfigError(positionAt(fault.pos[0]), fault.message.split("\n")[0] ?? fault.code);
+    const alias = brokenAlias(document);
+    if (alias) {
+      const { source, range } = alias;
+      throw new ConfigError(
+        positionAt(range?.[0] ?? 0),
+        `nothing is called ${source}; write &${source} in front of what is meant, further up`,
+      );
+    }
     const whole: unknown = document.toJS();
     const at = (path: Path) => positionAt(offsetOf(document, path));
     const parse = <U>(schema: z.ZodType<U>, path: Path): U => {
@@ -72,6 +85,19 @@ export function parseYaml<T>(text: string, shownAs: string, schema: z.ZodType<T>
     };
     return { value: parse(schema, []), at, parse };
   });
+}
+
+/** The first alias that stands for nothing. */
+function brokenAlias(document: Document.Parsed): Alias | undefined {
+  let broken: Alias | undefined;
+  visit(document, {
+    Alias: (_, alias) => {
+      if (alias.resolve(document)) return undefined;
+      broken = alias;
+      return visit.BREAK;
+    },
+  });
+  return broken;
 }
 
 const valueAt = (whole: unknown, path: Path): unknown =>

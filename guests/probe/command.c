@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "channel.h"
 #include "fatal.h"
 #include "files.h"
 #include "groups.h"
@@ -102,7 +103,14 @@ static bool split(const struct command *command, char *line, struct request *req
 	return request->count >= command->least && !next_word(&line);
 }
 
-static void serve_command(char *words)
+/* Marks tell how far the guest got, should what follows end it: replies up to them are sent at once. */
+static bool is_mark(const struct command *command)
+{
+	return command->serve == command_mark || command->serve == command_say;
+}
+
+/* Returns whether the replies are to be sent at once. */
+static bool serve_command(char *words)
 {
 	struct request request;
 	char *name = next_word(&words);
@@ -116,6 +124,7 @@ static void serve_command(char *words)
 		reply_bad("too few or too many words after", name);
 	else
 		command->serve(&request);
+	return command && is_mark(command);
 }
 
 void serve(const struct line *line)
@@ -125,6 +134,7 @@ void serve(const struct line *line)
 	char *number_word = next_word(&words);
 	uint64_t number = 0;
 	bool numbered = number_word && parse_number(number_word, &number);
+	bool prompt = false;
 
 	reply_begin(numbered ? number : 0);
 	if (line->too_long)
@@ -134,6 +144,8 @@ void serve(const struct line *line)
 	else if (!numbered)
 		reply_bad("a request begins with its number, not with", number_word ? number_word : "nothing");
 	else
-		serve_command(words);
+		prompt = serve_command(words);
 	reply_end();
+	if (prompt)
+		channel_flush();
 }

@@ -9,13 +9,16 @@ export class BadRequestError extends Error {
 }
 
 /**
- * `ok key=value …` or `err ERRNO` as an answer.
+ * `ok key=value …` or `err ERRNO key=value …` as an answer.
  * @throws BadRequestError for `bad …` and anything else
  */
 export function parseReply(reply: string): Answer {
   const [kind, ...words] = reply.split(" ");
   if (kind === "ok") return { errno: null, values: valuesOf(words.join(" ")) };
-  if (kind === "err" && words[0]?.startsWith("E")) return { errno: words[0] as Errno, values: {} };
+  const [errno, ...others] = words;
+  if (kind === "err" && errno?.startsWith("E")) {
+    return { errno: errno as Errno, values: valuesOf(others.join(" ")) };
+  }
   throw new BadRequestError(`the probe replied ${JSON.stringify(reply.slice(0, 200))}`);
 }
 

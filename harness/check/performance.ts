@@ -67,7 +67,7 @@ function requestsOf(scenario: Scenario, rehearsal: Rehearsal, names: GuestNames)
 
 /** Sends all of a scenario in one batch and judges what comes back. Never throws for what the guest does. */
 export async function perform(
-  guest: Guest,
+  guest: Pick<Guest, "request" | "kernelLog">,
   scenario: Scenario,
   rehearsal: Rehearsal,
   names: GuestNames,
@@ -94,7 +94,9 @@ export async function perform(
   } catch (error) {
     return lost(error, rehearsal, requests[received]?.actionIndex);
   }
-  return { ...judge(rehearsal, observed), ...leftOver(rehearsal, condition, before), condition };
+  const judged = judge(rehearsal, observed);
+  const isFine = judged.verdict === "match" || judged.verdict === "known";
+  return { ...judged, ...(isFine ? leftOver(rehearsal, condition, before) : {}), condition };
 }
 
 const hexOf = (value: bigint): string => `0x${value.toString(16)}`;
@@ -165,7 +167,8 @@ function firstDifference(
 /** Locked memory that stays where none should, or not as much as the known fault leaves. */
 function leftOver(rehearsal: Rehearsal, after: Condition, before: Condition): Partial<Performance> {
   const pages = after.lockedPages - before.lockedPages;
-  if (pages === 0n || pages === rehearsal.leakedPages) return {};
+  if (pages === 0n) return {};
+  if (pages === rehearsal.leakedPages) return { verdict: "known" };
   return {
     verdict: "mismatch",
     actionText: "close everything",

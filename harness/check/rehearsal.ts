@@ -63,9 +63,10 @@ export function rehearse(scenario: Scenario, cast: Cast, version: KernelVersion)
     }
   }
   stage.showMappings(scenario.steps.length - 1);
-  const { actions, real } = stage;
-  const deviations = exercisedDeviations(actions, cast, version);
-  return { actions, deviations, leakedPages: leakedAtClose(real), contradictions };
+  const { actions } = stage;
+  const leakedPages = leakedAtClose(stage.real);
+  const deviations = exercisedDeviations(actions, leakedPages, cast, version);
+  return { actions, deviations, leakedPages, contradictions };
 }
 
 /** The two models side by side. */
@@ -123,11 +124,12 @@ class Stage {
 }
 
 /**
- * The deviations without which the kernel would be predicted to answer otherwise: those that this scenario
- * exercises.
+ * The deviations without which the kernel would be predicted to answer otherwise, or to keep other pages
+ * locked: those that this scenario exercises.
  */
 function exercisedDeviations(
   actions: readonly Rehearsed[],
+  leakedPages: bigint,
   cast: Cast,
   version: KernelVersion,
 ): DeviationName[] {
@@ -135,10 +137,11 @@ function exercisedDeviations(
   return [...all].filter((name) => {
     const others = new Set([...all].filter((other) => other !== name));
     let state = initialState(semanticsOf(version, others), cast.world);
-    return actions.some(({ action, real }) => {
+    const answersOtherwise = actions.some(({ action, real }) => {
       const outcome = action.apply(state);
       state = outcome.state;
       return answerText(outcome.answer) !== answerText(real);
     });
+    return answersOtherwise || leakedAtClose(state) !== leakedPages;
   });
 }

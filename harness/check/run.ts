@@ -51,8 +51,8 @@ export async function runCells(options: RunOptions): Promise<number> {
   return exitCode;
 }
 
-/** Counts verdicts. */
-class Tally {
+/** Counts verdicts, and says what they add up to. */
+export class Tally {
   readonly counts: Counts = {
     match: 0,
     known: 0,

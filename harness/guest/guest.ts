@@ -115,8 +115,8 @@ export class Guest implements AsyncDisposable {
   async request(commands: readonly string[], onReply: (reply: string, index: number) => void): Promise<void> {
     let answered = 0;
     const take = (reply: string, index: number) => {
-      answered = index + 1;
       onReply(reply, index);
+      answered = index + 1;
     };
     try {
       const count = await this.#channel.request(commands, this.#limits.replyTimeoutMs, take);

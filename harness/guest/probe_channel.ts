@@ -11,6 +11,9 @@ export class SilenceError extends Error {
   override readonly name: string = "SilenceError";
 }
 
+/** How writing fails when the other side is gone; the last when that has been read already. */
+const GONE = [Deno.errors.BrokenPipe, Deno.errors.ConnectionReset, Deno.errors.BadResource];
+
 /** A connection to the probe. Replies carry no number any more: the order tells whose they are. */
 export class ProbeChannel {
   readonly #conn: Deno.Conn;
@@ -61,9 +64,7 @@ export class ProbeChannel {
       await writeAll(this.#conn, new TextEncoder().encode(lines.map((line) => `${line}\n`).join("")));
     } catch (error) {
       // A probe that is gone is noticed by its silence, with better words than this.
-      if (!(error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.ConnectionReset)) {
-        throw error;
-      }
+      if (!GONE.some((kind) => error instanceof kind)) throw error;
     }
   }
 

@@ -2,10 +2,23 @@
 import * as z from "zod";
 import { type Loaded, loadYaml, parseYaml, type Position } from "../config.ts";
 
+/** Widths that QEMU can give an IOMMU, and how to write one. [QEMU: aw-bits; spec §10] */
+const ADDRESS_BITS = {
+  intel: { fits: (bits: bigint) => bits === 39n || bits === 48n, mend: "write 39 or 48" },
+  amd: { fits: () => false, mend: "leave it out; an AMD IOMMU has a width of its own" },
+  virtio: { fits: (bits: bigint) => bits >= 32n && bits <= 64n, mend: "write 32 to 64" },
+};
+
+/** PCI device number of what the harness adds to an AMD machine, see qemu_args.ts. */
+const SOUTHBRIDGE_SLOT = 0x14;
+
 const IOMMU = z.strictObject({
   kind: z.enum(["intel", "amd", "virtio"]),
   "address-bits": z.bigint().optional().describe("Width of the I/O addresses; left out, what the IOMMU has"),
   "interrupt-remapping": z.boolean().default(true),
+}).superRefine(({ kind, "address-bits": bits }, { addIssue }) => {
+  const { fits, mend } = ADDRESS_BITS[kind];
+  if (bits !== undefined && !fits(bits)) addIssue({ code: "custom", path: ["address-bits"], message: mend });
 }).describe("The virtual IOMMU");
 
 const SLOT = z.strictObject({
@@ -23,6 +36,13 @@ export const MACHINE_SCHEMA = z.strictObject({
   "memory-mib": z.bigint().min(128n, "a guest needs 128 MiB").max(65536n).default(256n).transform(Number),
   iommu: IOMMU,
   devices: z.array(SLOT).min(1, "write at least one device"),
+}).superRefine(({ iommu, devices }, { addIssue }) => {
+  const taken = new Set(iommu.kind === "amd" ? [SOUTHBRIDGE_SLOT] : []);
+  for (const [index, { slot }] of devices.entries()) {
+    const message = `slot ${slot} is taken already; write another`;
+    if (taken.has(slot)) addIssue({ code: "custom", path: ["devices", index, "slot"], message });
+    taken.add(slot);
+  }
 });
 
 export interface Slot {

@@ -12,13 +12,16 @@ const MSI: ReservedRegion = { start: 0xfee00000n, last: 0xfeefffffn, kind: "msi"
 /** AMD's HyperTransport window. [spec §9.3] */
 const HYPERTRANSPORT: ReservedRegion = { start: 0xfd00000000n, last: 0xffffffffffn, kind: "reserved" };
 
-/** Address widths that QEMU gives an IOMMU when not told otherwise. [QEMU 10.0; spec §10] */
-const DEFAULT_ADDRESS_BITS = { intel: 48, virtio: 39 } as const;
-
 /** What runs the machine and what runs on it. */
 export interface Platform {
   readonly kernel: KernelVersion;
   readonly qemu: KernelVersion;
+}
+
+/** Address width that QEMU gives an IOMMU when not told otherwise. [QEMU: pc_compat_9_1; spec §10] */
+function defaultAddressBits(kind: "intel" | "virtio", { qemu }: Platform): number {
+  if (kind === "intel") return isFrom(qemu, "9.2") ? 48 : 39;
+  return isFrom(qemu, "9.0") ? 39 : 64;
 }
 
 const upTo = (bits: number): Range => ({ start: 0n, last: (1n << BigInt(bits)) - 1n });
@@ -39,7 +42,7 @@ function predictedRegions({ iommu }: Machine): ReservedRegion[] {
 
 function predictedIommu({ iommu }: Machine, platform: Platform): Iommu {
   const { kind, addressBits, interruptRemapping } = iommu;
-  const bits = kind === "amd" ? amdAddressBits(platform) : addressBits ?? DEFAULT_ADDRESS_BITS[kind];
+  const bits = kind === "amd" ? amdAddressBits(platform) : addressBits ?? defaultAddressBits(kind, platform);
   return {
     name: kind,
     aperture: bits === 64 ? { start: 0n, last: U64_MAX } : upTo(bits),

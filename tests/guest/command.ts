@@ -51,7 +51,8 @@ function start(args: readonly string[], { cwd = ROOT }: Options): Running {
   const child = new Deno.Command(Deno.execPath(), {
     args: [...args],
     cwd,
-    env: { NO_COLOR: "1" },
+    // Set by the `deno task` that runs the tests, it would hide where this one starts.
+    env: { NO_COLOR: "1", INIT_CWD: cwd },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

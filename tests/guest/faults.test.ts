@@ -46,7 +46,7 @@ for (const { name, instead, verdict, reason } of FAULTS) {
     const dir = await outDir(t);
     const args = ["--kernel", KERNEL, "--machine", "intel-iommu", "--module", module, "--reply-timeout", "3"];
     const { code, stderr, tap } = await runGuests([...args, "--out", dir, "smoke"]);
-    t.equal(code, 1, stderr);
+    t.equal(code, 1, "exit code", { stderr });
     t.same(tap.faults, []);
     const points = tap.cells.flatMap(({ points }) => points);
     const victim = points.find(({ name }) => name === VICTIM);

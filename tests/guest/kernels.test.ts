@@ -33,7 +33,7 @@ for (const { kernel, deviations, skips } of KERNELS) {
       "--out",
       await outDir(t),
     ]);
-    t.equal(code, 0, stderr);
+    t.equal(code, 0, "exit code", { stderr });
     t.same(tap.faults, []);
     t.same(tap.cells.map(({ name }) => name.split(" ").at(-1)), MACHINES);
     for (const cell of tap.cells) {

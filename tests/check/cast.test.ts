@@ -1,0 +1,100 @@
+import t from "#tap";
+import { castScenario, whyNot } from "../../harness/check/cast.ts";
+import { regionText } from "../../harness/model/reserved.ts";
+import { AMD, INTEL, scenarioOf, stageOf, VIRTIO } from "./stage.ts";
+
+const STEPS = "steps: [info]";
+const NO_ISOLATION = "{ kind: intel, address-bits: 39, interrupt-remapping: false }";
+
+const CONDITIONS: readonly [lines: string, iommu: string, why: string | undefined][] = [
+  ["when: {}", INTEL, undefined],
+  ["when: { iommu: [intel, amd] }", AMD, undefined],
+  ["when: { iommu: [intel, amd] }", VIRTIO, "needs IOMMU intel or amd"],
+  ["when: { interrupts-isolated: true }", INTEL, undefined],
+  ["when: { interrupts-isolated: true }", VIRTIO, "needs isolated interrupts"],
+  ["when: { interrupts-isolated: false }", INTEL, "needs interrupts that are not isolated"],
+  ["when: { interrupts-isolated: false }", NO_ISOLATION, undefined],
+  ["when: { address-bits: 39 }", VIRTIO, undefined],
+  ["when: { address-bits: 64 }", AMD, undefined],
+  ["when: { address-bits: 64 }", INTEL, "needs an aperture of 64 bits"],
+  ['when: { kernel: [">=6.12.117", "<6.13"] }', INTEL, undefined],
+  ['when: { kernel: ["<6.12.117"] }', INTEL, "needs a kernel <6.12.117"],
+  ['when: { kernel: ["<7.3", ">=6.12.118"] }', INTEL, "needs a kernel >=6.12.118"],
+  ["groups: { A: {}, B: {}, C: { devices: several } }", INTEL, undefined],
+  ["groups: { A: {}, B: {}, C: {} }", INTEL, "needs 3 groups of one devices"],
+  [
+    "groups: { A: { devices: several }, B: { devices: several } }",
+    INTEL,
+    "needs 2 groups of several devices",
+  ],
+];
+
+for (const [lines, iommu, why] of CONDITIONS) {
+  t.test(`${lines} on ${iommu}: ${why ?? "fits"}`, async (t) => {
+    t.equal(whyNot(scenarioOf(lines, STEPS), stageOf(iommu)), why);
+  });
+}
+
+t.test("a machine without groups is a fault of the program", async (t) => {
+  t.throws(() => whyNot(scenarioOf(STEPS), { ...stageOf(), groups: [] }), { name: "RangeError" });
+});
+
+t.test("groups get the machine's in order, each kind for itself", async (t) => {
+  const scenario = scenarioOf("groups: { Z: {}, S: { devices: several }, A: {} }", STEPS);
+  const { world } = castScenario(scenario, stageOf());
+  t.same([...world].map(([name, { devices }]) => [name, devices]), [
+    ["Z", ["0000:00:03.0"]],
+    ["S", ["0000:00:06.0", "0000:00:06.1"]],
+    ["A", ["0000:00:04.0"]],
+  ]);
+});
+
+const REGIONS = ["0xff000000..0xff000fff reserved", "0x1000..0x1fff direct-relaxable x2 every 64KiB"];
+const INJECTED = [
+  "0xff000000..0xff000fff:reserved",
+  "0x1000..0x1fff:direct-relaxable",
+  "0x11000..0x11fff:direct-relaxable",
+];
+const MSI = "0xfee00000..0xfeefffff:msi";
+
+const ORDERS = [
+  ["list-order: sorted", [INJECTED[1], INJECTED[2], MSI, INJECTED[0]]],
+  ["list-order: as-written", [MSI, ...INJECTED]],
+] as const;
+
+for (const [order, regions] of ORDERS) {
+  t.test(`regions of the world, ${order}`, async (t) => {
+    const groups = `groups: { A: { reserved: ${JSON.stringify(REGIONS)} }, B: {} }`;
+    const { world, injected, plainGroup } = castScenario(scenarioOf(order, groups, STEPS), stageOf());
+    t.same(world.get("A")?.reserved.map(regionText), regions);
+    t.same(injected.get("A")?.map(regionText), INJECTED, "injected as written");
+    t.same(world.get("B")?.reserved.map(regionText), [MSI], "no other group has them");
+    t.same(injected.get("B"), []);
+    t.same(plainGroup.reserved.map(regionText), [MSI], "nor the machine itself");
+  });
+}
+
+t.test("symbols are those of the aperture", async (t) => {
+  t.same(castScenario(scenarioOf(STEPS), stageOf()).symbols, {
+    bottom: 0n,
+    top: 0x7fffffffffn,
+    max: 2n ** 64n - 1n,
+  });
+  const groups = 'groups: { A: { reserved: ["top-0xfff..top reserved"] } }';
+  const { injected } = castScenario(scenarioOf(groups, STEPS), stageOf());
+  t.same(injected.get("A")?.map(regionText), ["0x7ffffff000..0x7fffffffff:reserved"]);
+});
+
+const FAULTS: readonly [group: string, message: RegExp][] = [
+  ['{ reserved: ["0x2..0x1 msi"] }', /^seed\/a\.yaml:5:6: range 0x2\.\.0x1 ends before it starts/],
+  ['{ reserved: ["0x1..0x2 odd"] }', /^seed\/a\.yaml:5:6: reserved region .*: no kind odd/],
+  ['{ reserved: ["0x0..end msi"] }', /^seed\/a\.yaml:5:6: no address is called end/],
+  ["{ devices: several }", /^seed\/a\.yaml:5:6: the machine has no further group of several devices$/],
+];
+
+for (const [group, message] of FAULTS) {
+  t.test(`a fault is told where the group stands: ${group}`, async (t) => {
+    const scenario = scenarioOf("groups:", "  A: { devices: several }", `  B: ${group}`, STEPS);
+    t.throws(() => castScenario(scenario, stageOf()), { name: "ConfigError", message });
+  });
+}

@@ -1,0 +1,260 @@
+import t from "#tap";
+import fc from "fast-check";
+import { type Condition, conditionOf, perform, type Performance } from "../../harness/check/performance.ts";
+import { whyNot } from "../../harness/check/cast.ts";
+import { loadAllScenarios } from "../../harness/cli/configs.ts";
+import { GuestLost } from "../../harness/guest/guest.ts";
+import { type Answer, ok } from "../../harness/model/answer.ts";
+import { hex } from "../../harness/model/range_list.ts";
+import { AMD, type Rehearsed, rehearsed, scenarioOf, stageOf } from "./stage.ts";
+import { replyText, StandIn, type StandInPlan } from "./stand_in.ts";
+
+const BEFORE: Condition = { lockedPages: 7n, taint: 0x1000n };
+const RESET = "ok vmlck=0x7 taint=0x1000";
+const NAMES = { groupNumber: () => 5, device: () => "0000:00:03.0" };
+
+/** Injects, attaches twice, maps, is refused, and shows the sticky edge on a real kernel. */
+const SCENARIO = scenarioOf(
+  'groups: { A: {}, B: { reserved: ["0x0..0xfffff reserved"] } }',
+  "steps:",
+  "- attach: A",
+  "- map: { iova: 0x100000, size: 8KiB }",
+  "- attach: B",
+  "- map: { iova: 0x0, size: 4KiB }",
+  "  expect: EINVAL",
+  "- detach: B",
+  "- unmap: { iova: 0x100000, size: 8KiB }",
+);
+const PLAYED = rehearsed(SCENARIO);
+/** On a real kernel before 6.18 its page stays locked for good. */
+const LEAKING = rehearsed(
+  scenarioOf("steps: [attach: A, map: { iova: top-0xfff, size: 4KiB }]"),
+  stageOf(AMD),
+);
+
+type Prediction = "right" | "real";
+
+const answersOf = ({ rehearsal }: Rehearsed, prediction: Prediction): Answer[] =>
+  rehearsal.actions.map((action) => action[prediction]);
+
+const repliesOf = (answers: readonly Answer[]): string[] =>
+  answers.map((answer) => replyText(answer, BEFORE.lockedPages));
+
+/** Lets a guest answer like this, and judges it. */
+function judged(played: Rehearsed, plan: StandInPlan): Promise<Performance> {
+  const guest = new StandIn({ reset: RESET, ...plan });
+  return perform(guest, played.scenario, played.rehearsal, NAMES, BEFORE);
+}
+
+t.test("all in one batch: the name, a mark before each step, the actions, the cleaning", async (t) => {
+  const guest = new StandIn({ replies: repliesOf(answersOf(PLAYED, "right")), reset: RESET });
+  await perform(guest, SCENARIO, PLAYED.rehearsal, NAMES, BEFORE);
+  const { commands } = guest;
+  t.equal(commands[0], "say seed/one");
+  const marks = commands.filter((command) => command.startsWith("mark "));
+  t.same(marks, SCENARIO.steps.map(({ text }, index) => `mark seed/one step ${index + 1} ${text}`));
+  const actions = PLAYED.rehearsal.actions.map(({ action }) => action.command(NAMES));
+  t.same(commands.filter((command) => !/^(say|mark) /.test(command)).slice(0, -4), actions);
+  t.ok(actions.includes("group-open B 5"), "with the guest's own names");
+  t.equal(commands[commands.indexOf("open c0") - 1], marks[0]);
+  t.same(commands.slice(-4), [
+    "write /sys/module/resvinj/parameters/fail 0",
+    "write /sys/module/resvinj/parameters/clear 1",
+    "write /sys/module/vfio_iommu_type1/parameters/dma_entry_limit 65535",
+    "reset",
+  ]);
+});
+
+t.test("what is right is a match, what the version is known to do is known", async (t) => {
+  const condition = BEFORE;
+  t.same(await judged(PLAYED, { replies: repliesOf(answersOf(PLAYED, "right")) }), {
+    verdict: "match",
+    condition,
+  });
+  t.same(await judged(PLAYED, { replies: repliesOf(answersOf(PLAYED, "real")) }), {
+    verdict: "known",
+    condition,
+  });
+});
+
+/** Everything that can be wrong with one answer. */
+function alterations({ errno, values }: Answer): Answer[] {
+  const keys = Object.keys(values);
+  return [
+    errno === null ? { errno: "EALTERED", values: {} } : ok(),
+    { errno, values: { ...values, more: "1" } },
+    ...keys.map((key) => ({ errno, values: { ...values, [key]: altered(key, values[key] ?? "") } })),
+    ...keys.map((key) => ({
+      errno,
+      values: Object.fromEntries(Object.entries(values).filter(([other]) => other !== key)),
+    })),
+  ];
+}
+
+const altered = (key: string, value: string): string =>
+  key === "vmlck" ? hex(BigInt(value) + 1n) : `${value}0`;
+
+/** Whether the verdict is about this action, and an alarm. */
+function isNoticed(played: Rehearsed, index: number, answer: Answer, found: Performance): boolean {
+  const { action, stepIndex } = played.rehearsal.actions[index] ?? {};
+  const verdict = stepIndex === undefined && answer.errno !== null ? "harness-fault" : "mismatch";
+  return found.verdict === verdict && found.stepIndex === stepIndex && found.actionText === action?.text &&
+    found.difference !== undefined && found.difference.predicted !== found.difference.observed;
+}
+
+for (const prediction of ["right", "real"] as const) {
+  t.test(`any single answer that departs from what is ${prediction} is noticed where it does`, async (t) => {
+    const answers = answersOf(PLAYED, prediction);
+    for (const [index, answer] of answers.entries()) {
+      const missed: Answer[] = [];
+      for (const wrong of alterations(answer)) {
+        const found = await judged(PLAYED, { replies: repliesOf(answers.with(index, wrong)) });
+        if (!isNoticed(PLAYED, index, wrong, found)) missed.push(wrong);
+      }
+      t.same(missed, [], `${index} ${PLAYED.rehearsal.actions[index]?.action.text}`);
+    }
+  });
+}
+
+t.test("so it is in every scenario there is", async (t) => {
+  const stages = [stageOf(), stageOf(AMD), stageOf(AMD, "7.3.4")];
+  const scenarios = await loadAllScenarios();
+  const all = stages.flatMap((stage) =>
+    scenarios.filter((scenario) => whyNot(scenario, stage) === undefined)
+      .map((scenario) => () => rehearsed(scenario, stage))
+  );
+  const property = fc.asyncProperty(
+    fc.constantFrom(...all),
+    fc.constantFrom<Prediction>("right", "real"),
+    fc.nat(),
+    fc.nat(),
+    async (rehearse, prediction, at, which) => {
+      const played = rehearse();
+      const answers = answersOf(played, prediction);
+      const index = at % answers.length;
+      const wrongs = alterations(answers[index] ?? ok());
+      const wrong = wrongs[which % wrongs.length] ?? ok();
+      const found = await judged(played, { replies: repliesOf(answers.with(index, wrong)) });
+      return isNoticed(played, index, wrong, found);
+    },
+  );
+  const details = await fc.check(property, { numRuns: 150 });
+  t.notOk(details.failed, `${details.numRuns} cases`, { report: fc.defaultReportMessage(details) });
+});
+
+t.test("of two wrong answers the first is told", async (t) => {
+  const answers = answersOf(PLAYED, "right").map((answer, index) => index < 8 ? answer : ok({ odd: "1" }));
+  t.match(await judged(PLAYED, { replies: repliesOf(answers) }), {
+    verdict: "mismatch",
+    actionText: PLAYED.rehearsal.actions[8]?.action.text,
+  });
+});
+
+const LEFT_OVER: readonly [
+  name: string,
+  played: Rehearsed,
+  prediction: Prediction,
+  pages: bigint,
+  found: object,
+][] = [
+  ["none", PLAYED, "right", 0n, { verdict: "match" }],
+  ["some", PLAYED, "right", 2n, {
+    verdict: "mismatch",
+    actionText: "close everything",
+    difference: { predicted: "vmlck=0x0", observed: "vmlck=0x2" },
+  }],
+  ["as many as the known fault leaves", LEAKING, "real", 1n, { verdict: "known" }],
+  ["none although the known fault leaves one", LEAKING, "right", 0n, { verdict: "match" }],
+  ["more than the known fault leaves", LEAKING, "real", 2n, {
+    verdict: "mismatch",
+    difference: { predicted: "vmlck=0x1", observed: "vmlck=0x2" },
+  }],
+];
+
+for (const [name, played, prediction, pages, found] of LEFT_OVER) {
+  t.test(`pages that stay locked: ${name}`, async (t) => {
+    const reset = `ok vmlck=${hex(BEFORE.lockedPages + pages)} taint=0x1000`;
+    const performance = await judged(played, { replies: repliesOf(answersOf(played, prediction)), reset });
+    t.match(performance, found);
+    t.equal(performance.condition?.lockedPages, BEFORE.lockedPages + pages);
+  });
+}
+
+t.test("pages that stay locked don't hide the answer that was wrong before", async (t) => {
+  const answers = answersOf(PLAYED, "right").with(12, ok({ odd: "1" }));
+  const found = await judged(PLAYED, { replies: repliesOf(answers), reset: "ok vmlck=0x9 taint=0x1000" });
+  t.match(found, { verdict: "mismatch", actionText: PLAYED.rehearsal.actions[12]?.action.text });
+});
+
+t.test("a kernel that taints itself has crashed, whatever it answered", async (t) => {
+  const log = [
+    "<6>[1.0] iovacheck: seed/one step 1 attach: A",
+    "<6>[1.1] iovacheck: seed/one step 2 map",
+    "<4>[1.2] ------------[ cut here ]------------",
+    "<4>[1.2] WARNING: CPU: 0",
+    "<6>[1.3] iovacheck: seed/one step 3 attach: B",
+  ];
+  const plan = { replies: repliesOf(answersOf(PLAYED, "right")), reset: "ok vmlck=0x7 taint=0x1200" };
+  t.same(await judged(PLAYED, { ...plan, log }), {
+    verdict: "crash",
+    reason: "the kernel tainted itself: 0x1000 became 0x1200",
+    stepIndex: 1,
+    actionText: "the kernel's log tells",
+    console: log.slice(2),
+    condition: { lockedPages: 7n, taint: 0x1200n },
+  });
+  const { stepIndex } = await judged(PLAYED, { ...plan, log: ["<4>[0.1] WARNING: at boot", ...log] });
+  t.equal(stepIndex, undefined, "no step of ours is to blame for what came before it");
+});
+
+for (const loss of ["crash", "hang", "harness-fault"] as const) {
+  t.test(`a guest that is lost: ${loss}`, async (t) => {
+    const lost = new GuestLost(loss, "it is gone", ["a", "b"]);
+    const index = PLAYED.rehearsal.actions.findIndex(({ action }) => action.text.startsWith("unmap "));
+    const found = await judged(PLAYED, {
+      replies: repliesOf(answersOf(PLAYED, "right")),
+      lostAt: index,
+      loss: lost,
+    });
+    t.same(found, {
+      verdict: loss,
+      reason: "it is gone",
+      console: ["a", "b"],
+      stepIndex: 5,
+      actionText: PLAYED.rehearsal.actions[index]?.action.text,
+    });
+  });
+}
+
+t.test("a request that the probe doesn't understand is a fault of the harness", async (t) => {
+  const replies = repliesOf(answersOf(PLAYED, "right"));
+  const found = await judged(PLAYED, { replies: replies.with(8, "bad no such command") });
+  t.match(found, {
+    verdict: "harness-fault",
+    reason: 'the probe replied "bad no such command"',
+    stepIndex: 0,
+    actionText: PLAYED.rehearsal.actions[8]?.action.text,
+  });
+  t.equal(found.condition, undefined, "nothing more is asked of this guest");
+});
+
+for (const command of ["say", "mark", "write /sys/module/resvinj/parameters/fail", "reset"]) {
+  t.test(`a guest that can't be marked or cleaned is a fault of the harness: ${command}`, async (t) => {
+    const replies = repliesOf(answersOf(PLAYED, "right"));
+    const found = await judged(PLAYED, { replies, instead: [command, "err EIO"] });
+    t.match(found, { verdict: "harness-fault", reason: new RegExp(`^${command}.*: EIO$`) });
+    t.equal(found.condition, undefined);
+  });
+}
+
+t.test("what is no word of the guest is not swallowed", async (t) => {
+  const guest = {
+    request: () => Promise.reject(new TypeError("a fault of ours")),
+    kernelLog: () => Promise.resolve([]),
+  };
+  await t.rejects(perform(guest, SCENARIO, PLAYED.rehearsal, NAMES, BEFORE), { name: "TypeError" });
+});
+
+t.test("the condition of a guest", async (t) => {
+  t.same(conditionOf(ok({ vmlck: "0x7", taint: "0x1000" })), BEFORE);
+});

@@ -1,0 +1,90 @@
+/** The numbers are those of SPEC.md, §6.2, §9, §10 and §19, written out again. */
+import t from "#tap";
+import { predictedGroups } from "../../harness/machine/predicted.ts";
+import { regionText } from "../../harness/model/reserved.ts";
+import { hex } from "../../harness/model/range_list.ts";
+import { machineWith, version } from "./machines.ts";
+
+const groupsOf = (iommu: string, kernel: string, qemu: string) =>
+  predictedGroups(machineWith(iommu), { kernel: version(kernel), qemu: version(qemu) });
+
+const INTEL_PAGES = "0x40201000";
+const VIRTIO_PAGES = "0xfffffffffffff000";
+
+const IOMMUS: readonly [iommu: string, kernel: string, qemu: string, last: string, pageSizes: string][] = [
+  ["{ kind: intel, address-bits: 39 }", "6.1.192", "7.2", "0x7fffffffff", INTEL_PAGES],
+  ["{ kind: intel, address-bits: 39 }", "7.3.4", "10.0.13", "0x7fffffffff", INTEL_PAGES],
+  ["{ kind: intel, address-bits: 48 }", "6.12.117", "10.0.13", "0xffffffffffff", INTEL_PAGES],
+  ["{ kind: intel }", "6.12.117", "9.1.2", "0x7fffffffff", INTEL_PAGES],
+  ["{ kind: intel }", "6.12.117", "9.2.0", "0xffffffffffff", INTEL_PAGES],
+  ["{ kind: virtio }", "6.12.117", "8.2.9", "0xffffffffffffffff", VIRTIO_PAGES],
+  ["{ kind: virtio }", "6.12.117", "9.0.0", "0x7fffffffff", VIRTIO_PAGES],
+  ["{ kind: virtio, address-bits: 48 }", "6.12.117", "10.0.13", "0xffffffffffff", VIRTIO_PAGES],
+  ["{ kind: virtio, address-bits: 64 }", "7.3.4", "10.0.13", "0xffffffffffffffff", VIRTIO_PAGES],
+  ["{ kind: amd }", "6.1.192", "7.2", "0xffffffffffffffff", "0xffffff7ffffff000"],
+  ["{ kind: amd }", "6.1.192", "10.0.13", "0xffffffffffffffff", "0xffffff7ffffff000"],
+  ["{ kind: amd }", "6.12.117", "7.2", "0xffffffffffffffff", "0xfff7ffffff000"],
+  ["{ kind: amd }", "6.12.117", "10.0.13", "0xffffffffffffffff", "0xfff7ffffff000"],
+  ["{ kind: amd }", "7.2.12", "7.2", "0xffffffffffff", "0x7f7ffffff000"],
+  ["{ kind: amd }", "7.2.12", "10.0.13", "0xffffffffffffffff", "0xfff7ffffff000"],
+  ["{ kind: amd }", "7.3.4", "7.2", "0xffffffffffff", "0x7f7ffffff000"],
+  ["{ kind: amd }", "7.3.4", "11.1.3", "0xffffffffffffffff", "0xfff7ffffff000"],
+];
+
+for (const [iommu, kernel, qemu, last, pageSizes] of IOMMUS) {
+  t.test(`aperture and page sizes: ${iommu}, kernel ${kernel}, QEMU ${qemu}`, async (t) => {
+    const groups = groupsOf(iommu, kernel, qemu);
+    const seen = groups.map((
+      { iommu: { aperture, pageSizes } },
+    ) => [aperture.start, aperture.last, pageSizes]);
+    t.same(seen.map((numbers) => numbers.map(hex)), Array(3).fill(["0x0", last, pageSizes]));
+  });
+}
+
+const MSI = "0xfee00000..0xfeefffff:msi";
+const REGIONS = {
+  intel: [MSI],
+  amd: [MSI, "0xfd00000000..0xffffffffff:reserved"],
+  virtio: [MSI],
+};
+
+for (const [kind, regions] of Object.entries(REGIONS)) {
+  t.test(`reserved regions of ${kind}, merged over the devices of a group`, async (t) => {
+    const groups = groupsOf(`{ kind: ${kind} }`, "6.12.117", "10.0.13");
+    t.same(groups.map(({ reserved }) => reserved.map(regionText)), [regions, regions, regions]);
+  });
+}
+
+t.test("a slot is a group", async (t) => {
+  const groups = groupsOf("{ kind: intel }", "6.12.117", "10.0.13");
+  t.same(groups.map(({ devices }) => devices), [
+    ["0000:00:03.0"],
+    ["0000:00:04.0"],
+    ["0000:00:06.0", "0000:00:06.1"],
+  ]);
+  t.ok(groups.every(({ viable }) => viable));
+});
+
+const ISOLATION: readonly [iommu: string, isolates: boolean, coherent: boolean][] = [
+  ["{ kind: intel }", true, false],
+  ["{ kind: intel, interrupt-remapping: false }", false, false],
+  ["{ kind: amd }", true, true],
+  ["{ kind: amd, interrupt-remapping: false }", false, true],
+  ["{ kind: virtio }", false, false],
+];
+
+t.test("interrupts and coherency", async (t) => {
+  for (const [text, isolates, coherent] of ISOLATION) {
+    const [group] = groupsOf(text, "6.12.117", "10.0.13");
+    t.match(group?.iommu, { isolatesInterrupts: isolates, enforcesCoherency: coherent }, text);
+  }
+});
+
+t.test("all groups of a machine have the same IOMMU, machines of different kinds different ones", async (t) => {
+  const names = ["intel", "amd", "virtio"].map((kind) => {
+    const groups = groupsOf(`{ kind: ${kind} }`, "6.12.117", "10.0.13");
+    t.equal(new Set(groups.map(({ iommu }) => iommu.name)).size, 1);
+    return groups[0]?.iommu.name;
+  });
+  t.equal(new Set(names).size, 3);
+});
