@@ -23,6 +23,8 @@ export interface Cast {
 export interface Stage {
   readonly groups: readonly Group[];
   readonly iommuKind: string;
+  /** Of the guest. */
+  readonly memoryBytes: bigint;
   readonly version: KernelVersion;
 }
 

@@ -1,17 +1,16 @@
 /** A cell: one kernel, one QEMU, one machine; one guest that serves many scenarios. */
 import { join } from "node:path";
-import { Guest, GuestLost } from "../guest/guest.ts";
-import type { GuestLimits } from "../guest/guest.ts";
+import { positionText } from "../config.ts";
+import { CannotTestError } from "../errors.ts";
+import { complains, excerpt } from "../guest/console.ts";
+import { Guest, type GuestLimits, GuestLost } from "../guest/guest.ts";
 import type { QemuPlan } from "../guest/qemu_process.ts";
 import type { Machine } from "../machine/machine.ts";
 import { predictedGroups } from "../machine/predicted.ts";
-import { type KernelVersion, parseVersion } from "../model/version.ts";
+import { compareVersions, type KernelVersion, parseVersion, versionText } from "../model/version.ts";
 import type { Event, Failure } from "../report/events.ts";
 import type { Scenario } from "../scenario/scenario.ts";
-import { positionText } from "../config.ts";
-import { CannotTestError } from "../errors.ts";
-import { castScenario, type Stage, whyNot } from "./cast.ts";
-import { parseReply } from "./observation.ts";
+import { type Cast, castScenario, type Stage, whyNot } from "./cast.ts";
 import { type Condition, conditionOf, perform, type Performance } from "./performance.ts";
 import { type Rehearsal, rehearse } from "./rehearsal.ts";
 import { checkWorld, type GroupNumbers, namesOf, takeDevices } from "./world_check.ts";
@@ -20,6 +19,7 @@ import { checkWorld, type GroupNumbers, namesOf, takeDevices } from "./world_che
 export interface CellPlan {
   readonly id: string;
   readonly kernelSpec: string;
+  readonly kernelVersion: KernelVersion;
   readonly qemuSpec: string;
   readonly qemuVersion: KernelVersion;
   readonly machine: Machine;
@@ -36,17 +36,25 @@ export interface CellPlan {
 
 type Emit = (event: Event) => void;
 
+/** A scenario that is ready to be played, or the reason why it can't be here. */
+type Part =
+  & { readonly scenario: Scenario }
+  & ({ readonly whyNot: string } | { readonly cast: Cast; readonly rehearsal: Rehearsal });
+
 /** A guest that has shown what it is. */
 interface Stand {
   readonly guest: Guest;
-  readonly stage: Stage;
   readonly numbers: GroupNumbers;
   condition: Condition;
 }
 
+/** The rule that the world check goes by. */
+const WORLD_RULE = "§9, §10";
+
 /**
  * Runs a cell from the first boot to the last scenario, and tells of everything in events.
- * @param signal aborted, no further scenario begins
+ * @param signal aborted, guests end at once and no further scenario begins
+ * @throws UsageError for a scenario that can't be played as it is written, before any guest is booted
  */
 export async function runCell(plan: CellPlan, emit: Emit, signal: AbortSignal): Promise<void> {
   if (plan.skip !== undefined) return emit({ type: "cell-skip", cell: plan.id, reason: plan.skip });
@@ -57,6 +65,7 @@ class CellRun {
   readonly #plan: CellPlan;
   readonly #emit: Emit;
   readonly #signal: AbortSignal;
+  readonly #stage: Stage;
   readonly #begin = performance.now();
   #boots = 0;
 
@@ -64,15 +73,24 @@ class CellRun {
     this.#plan = plan;
     this.#emit = emit;
     this.#signal = signal;
+    const { machine, kernelVersion, qemuVersion } = plan;
+    this.#stage = {
+      groups: predictedGroups(machine, { kernel: kernelVersion, qemu: qemuVersion }),
+      iommuKind: machine.iommu.kind,
+      memoryBytes: BigInt(machine.memoryMib) << 20n,
+      version: kernelVersion,
+    };
   }
 
   async run(): Promise<void> {
     // What leaves the guest unfit for others comes last, so that it costs no further boot.
-    const waiting = [...this.#plan.scenarios].sort((a, b) => Number(a.leaks) - Number(b.leaks));
+    const ordered = [...this.#plan.scenarios].sort((a, b) => Number(a.leaks) - Number(b.leaks));
+    const waiting = ordered.map((scenario) => prepare(scenario, this.#stage));
     try {
       while (waiting.length > 0 && !this.#signal.aborted) await this.#useOneGuest(waiting);
-      this.#end();
+      if (waiting.length === 0) this.#end();
     } catch (error) {
+      if (this.#signal.aborted) return;
       if (!(error instanceof GuestLost || error instanceof CannotTestError)) throw error;
       const verdict = error instanceof GuestLost ? error.loss : "harness-fault";
       const console = error instanceof GuestLost ? error.console : [];
@@ -94,19 +112,18 @@ class CellRun {
   }
 
   /** Boots a guest and takes scenarios off the list as long as it is fit for more. */
-  async #useOneGuest(waiting: Scenario[]): Promise<void> {
+  async #useOneGuest(waiting: Part[]): Promise<void> {
     const artifactsDir = join(this.#plan.artifactsDir, `guest-${++this.#boots}`);
     await Deno.mkdir(artifactsDir, { recursive: true });
     const guestPlan = await this.#plan.guestPlan(artifactsDir);
     if (this.#boots === 1) this.#announce(guestPlan);
-    await using guest = await Guest.boot(guestPlan, this.#plan.limits);
-    this.#emit({ type: "guest-booted", cell: this.#plan.id, bootMs: Math.round(guest.bootMs) });
+    await using guest = await Guest.boot(guestPlan, this.#plan.limits, this.#signal);
     const stand = await this.#takeStand(guest);
-    const isFit = this.#boots > 1 || await this.#checkWorld(stand);
-    if (!isFit) return void waiting.splice(0);
-    for (let scenario = waiting[0]; scenario && !this.#signal.aborted; scenario = waiting[0]) {
-      waiting.shift();
-      if (!await this.#play(stand, scenario)) return;
+    if (this.#boots === 1 && !await this.#checkWorld(stand)) return this.#giveUp(waiting);
+    for (let part = waiting[0]; part && !this.#signal.aborted; part = waiting[0]) {
+      const isFit = await this.#play(stand, part);
+      if (!this.#signal.aborted) waiting.shift();
+      if (!isFit) return;
     }
   }
 
@@ -122,53 +139,70 @@ class CellRun {
     });
   }
 
+  /** Makes a booted guest ready for scenarios. */
   async #takeStand(guest: Guest): Promise<Stand> {
-    const { machine } = this.#plan;
     const failed = guest.greeting.modulesFailed;
     if (failed.length > 0) throw new CannotTestError(`the guest could not load ${failed.join(", ")}`);
-    const version = versionOf(guest);
-    const groups = predictedGroups(machine, { kernel: version, qemu: this.#plan.qemuVersion });
-    const numbers = await takeDevices(guest, groups);
-    const condition = conditionOf(parseReply(await guest.ask("reset")));
-    return { guest, numbers, condition, stage: { groups, version, iommuKind: machine.iommu.kind } };
+    requireVersion(guest, this.#plan.kernelVersion);
+    const numbers = await takeDevices(guest, this.#stage.groups);
+    const condition = conditionOf(await guest.ask("reset"));
+    const log = await guest.kernelLog();
+    this.#emit({
+      type: "guest-booted",
+      cell: this.#plan.id,
+      bootMs: Math.round(guest.bootMs),
+      ...(complains(log) ? { complaint: excerpt(log).join("\n") } : {}),
+    });
+    return { guest, numbers, condition };
   }
 
   async #checkWorld(stand: Stand): Promise<boolean> {
     const begin = performance.now();
-    const played = await checkWorld(stand.guest, stand.stage, stand.numbers, stand.condition);
-    const isMatch = played.verdict === "match";
+    const played = await checkWorld(stand.guest, this.#stage, stand.numbers, stand.condition);
+    const { verdict, difference, reason, console = [], actionText = "" } = played;
+    if (verdict !== "match" && verdict !== "known" && !difference) {
+      throw new GuestLost(
+        verdict === "mismatch" ? "harness-fault" : verdict,
+        `world check: ${reason}`,
+        console,
+      );
+    }
     this.#emit({
       type: "world-checked",
       cell: this.#plan.id,
-      verdict: isMatch ? "match" : "mismatch",
-      deviations: [],
+      verdict: difference ? "mismatch" : "match",
       durationMs: this.#elapsedMs(begin),
-      ...(isMatch ? {} : {
-        failure: {
-          step: 0,
-          text: played.actionText ?? played.reason ?? "",
-          position: positionText(this.#plan.machine.position),
-          predicted: played.difference?.predicted ?? "a guest that answers",
-          observed: played.difference?.observed ?? played.reason ?? "",
-          rule: "§9, §10",
-        },
-      }),
+      ...(difference
+        ? {
+          failure: {
+            step: 0,
+            text: actionText,
+            position: positionText(this.#plan.machine.position),
+            ...difference,
+            rule: WORLD_RULE,
+          },
+        }
+        : {}),
     });
-    return isMatch;
+    return !difference;
+  }
+
+  /** Nothing that a scenario says holds on a machine that isn't what it was taken for. */
+  #giveUp(waiting: Part[]): void {
+    for (const { scenario } of waiting.splice(0)) {
+      this.#tell(scenario, performance.now(), { verdict: "skip", reason: "the world is not as predicted" });
+    }
   }
 
   /** Plays a scenario; false when the guest is of no further use. */
-  async #play(stand: Stand, scenario: Scenario): Promise<boolean> {
+  async #play(stand: Stand, part: Part): Promise<boolean> {
     const begin = performance.now();
-    const reason = whyNot(scenario, stand.stage);
-    if (reason !== undefined) {
-      this.#tell(scenario, begin, { verdict: "skip", reason });
+    const { scenario } = part;
+    if ("whyNot" in part) {
+      this.#tell(scenario, begin, { verdict: "skip", reason: part.whyNot });
       return true;
     }
-    const cast = castScenario(scenario, stand.stage);
-    const rehearsal = rehearse(scenario, cast, stand.stage.version);
-    const contradiction = rehearsal.contradictions[0];
-    if (contradiction) throw contradiction;
+    const { cast, rehearsal } = part;
     const before = stand.condition;
     const played = await perform(
       stand.guest,
@@ -177,10 +211,18 @@ class CellRun {
       namesOf(stand.numbers, cast.world),
       before,
     );
+    if (this.#signal.aborted) return false;
     this.#tell(scenario, begin, played, rehearsal);
     if (!played.condition) return false;
     stand.condition = played.condition;
-    return played.condition.taint === before.taint && played.condition.lockedPages === before.lockedPages;
+    const isClean = played.condition.taint === before.taint &&
+      played.condition.lockedPages === before.lockedPages;
+    return isClean && (played.verdict !== "mismatch" || await this.#isAsBefore(stand));
+  }
+
+  /** Whether a guest that did something wrong still has the world that it began with. */
+  async #isAsBefore(stand: Stand): Promise<boolean> {
+    return (await checkWorld(stand.guest, this.#stage, stand.numbers, stand.condition)).verdict === "match";
   }
 
   #tell(
@@ -209,6 +251,17 @@ class CellRun {
   }
 }
 
+/** @throws UsageError when the scenario can't be played as written, or its author disagrees with the model */
+function prepare(scenario: Scenario, stage: Stage): Part {
+  const reason = whyNot(scenario, stage);
+  if (reason !== undefined) return { scenario, whyNot: reason };
+  const cast = castScenario(scenario, stage);
+  const rehearsal = rehearse(scenario, cast, stage);
+  const contradiction = rehearsal.contradictions[0];
+  if (contradiction) throw contradiction;
+  return { scenario, cast, rehearsal };
+}
+
 function failureOf(scenario: Scenario, { stepIndex, actionText, difference, reason }: Performance): Failure {
   const step = stepIndex === undefined ? undefined : scenario.steps[stepIndex];
   return {
@@ -221,12 +274,13 @@ function failureOf(scenario: Scenario, { stepIndex, actionText, difference, reas
   };
 }
 
-/** Debian's kernels tell their upstream version only in `uname -v`. [spec §0] */
-function versionOf({ greeting: { version, release } }: Guest): KernelVersion {
+/**
+ * Debian's kernels tell their upstream version only in `uname -v`. [spec §0]
+ * @throws CannotTestError when the guest runs another kernel than the one that was meant
+ */
+function requireVersion({ greeting: { version, release } }: Guest, meant: KernelVersion): void {
   const [, debian] = /Debian (\d+\.\d+\.\d+)/.exec(version) ?? [];
-  const parsed = parseVersion(debian ?? release);
-  if (!parsed) {
-    throw new CannotTestError(`the guest's kernel calls itself ${release}, which tells no version`);
-  }
-  return parsed;
+  const running = parseVersion(debian ?? release);
+  if (running && compareVersions(running, meant) === 0) return;
+  throw new CannotTestError(`the guest runs ${release} (${version}), not ${versionText(meant)}`);
 }

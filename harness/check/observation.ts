@@ -10,7 +10,7 @@ export class BadRequestError extends Error {
 
 /**
  * `ok key=value …` or `err ERRNO key=value …` as an answer.
- * @throws BadRequestError for `bad …` and anything else
+ * @throws BadRequestError for `bad …` and anything else; ProtocolError for values that can't be read
  */
 export function parseReply(reply: string): Answer {
   const [kind, ...words] = reply.split(" ");

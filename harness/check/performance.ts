@@ -1,11 +1,12 @@
 /** Performance: a rehearsed scenario played in a guest, every answer compared. */
-import { beforeComplaint, excerpt } from "../guest/console.ts";
+import { beforeComplaint, complains, excerpt } from "../guest/console.ts";
 import { type Guest, GuestLost } from "../guest/guest.ts";
+import { ProtocolError } from "../guest/probe_channel.ts";
 import type { Answer } from "../model/answer.ts";
 import { DEFAULT_DMA_ENTRY_LIMIT } from "../model/state.ts";
 import type { GuestNames } from "../scenario/action.ts";
 import type { Scenario } from "../scenario/scenario.ts";
-import { clearRegionsAction, failCollectionAction } from "../scenario/steps/injection.ts";
+import { clearRegionsAction, failCollectionAction, INJECTION_FAULTS } from "../scenario/steps/injection.ts";
 import { dmaEntryLimitAction } from "../scenario/steps/parameter.ts";
 import { BadRequestError, type Difference, difference, parseReply, sinceBaseline } from "./observation.ts";
 import type { Rehearsal } from "./rehearsal.ts";
@@ -33,12 +34,12 @@ export interface Performance {
   readonly condition?: Condition;
 }
 
-/** Leaves the guest as it was found, whatever the scenario did. `reset` comes last: its reply is the proof. */
+/** Leaves the guest as it was found, whatever the scenario did; the replies to the last ones are the proof. */
 const CLEANING: readonly string[] = [
   failCollectionAction(0).command,
   clearRegionsAction.command,
   dmaEntryLimitAction(DEFAULT_DMA_ENTRY_LIMIT).command,
-].map((command) => command({ groupNumber: () => 0, device: () => "" })).concat("reset");
+].map((command) => command({ groupNumber: () => 0, device: () => "" })).concat(INJECTION_FAULTS, "reset");
 
 /** A request to the probe, and the rehearsed action that it performs, if any. */
 interface Request {
@@ -74,29 +75,41 @@ export async function perform(
   before: Condition,
 ): Promise<Performance> {
   const requests = requestsOf(scenario, rehearsal, names);
-  const observed: Answer[] = [];
-  let final: Answer | undefined;
-  let received = 0;
-  let condition: Condition;
+  let replies: readonly string[] = [];
   try {
-    await guest.request(requests.map(({ command }) => command), (reply, index) => {
-      received = index;
-      final = parseReply(reply);
-      if (requests[index]?.actionIndex !== undefined) observed.push(sinceBaseline(final, before.lockedPages));
-      else if (final.errno !== null) throw new BadRequestError(`${requests[index]?.command}: ${final.errno}`);
-      received = index + 1;
-    });
-    condition = conditionOf(final);
-    if (condition.taint !== before.taint) {
-      const reason = `the kernel tainted itself: ${hexOf(before.taint)} became ${hexOf(condition.taint)}`;
-      return { verdict: "crash", reason, condition, ...complaint(scenario, await guest.kernelLog()) };
+    replies = await guest.request(requests.map(({ command }) => command));
+    const { observed, condition } = readReplies(requests, replies, before);
+    const log = await guest.kernelLog();
+    if (condition.taint !== before.taint || complains(log)) {
+      const tainted = `its taint went from ${hexOf(before.taint)} to ${hexOf(condition.taint)}`;
+      const reason = `the kernel complained; ${tainted}`;
+      return { verdict: "crash", reason, condition, ...complaint(scenario, log) };
     }
+    const judged = judge(rehearsal, observed);
+    const isFine = judged.verdict === "match" || judged.verdict === "known";
+    return { ...judged, ...(isFine ? leftOver(rehearsal, condition, before) : {}), condition };
   } catch (error) {
-    return lost(error, rehearsal, requests[received]?.actionIndex);
+    if (error instanceof GuestLost) return lost(error, scenario, rehearsal, requests);
+    if (!(error instanceof BadRequestError || error instanceof ProtocolError)) throw error;
+    return { verdict: "harness-fault", reason: error.message };
   }
-  const judged = judge(rehearsal, observed);
-  const isFine = judged.verdict === "match" || judged.verdict === "known";
-  return { ...judged, ...(isFine ? leftOver(rehearsal, condition, before) : {}), condition };
+}
+
+/**
+ * The answers to the scenario's actions, and what the guest is like afterwards.
+ * @throws BadRequestError, ProtocolError for a request that the probe didn't understand or could not serve
+ */
+function readReplies(requests: readonly Request[], replies: readonly string[], before: Condition) {
+  const observed: Answer[] = [];
+  for (const [index, { command, actionIndex }] of requests.entries()) {
+    const answer = parseReply(replies[index] ?? "");
+    if (actionIndex !== undefined) observed.push(sinceBaseline(answer, before.lockedPages));
+    else if (answer.errno !== null) throw new BadRequestError(`${command}: ${answer.errno}`);
+    else if (INJECTION_FAULTS.includes(command) && answer.values.value !== "0") {
+      throw new BadRequestError(`regions were not injected as asked: ${command} gave ${answer.values.value}`);
+    }
+  }
+  return { observed, condition: conditionOf(replies.at(-1) ?? "") };
 }
 
 const hexOf = (value: bigint): string => `0x${value.toString(16)}`;
@@ -113,21 +126,34 @@ function complaint(scenario: Scenario, log: readonly string[]): Partial<Performa
   };
 }
 
-/** What the probe's `reset` tells of the guest. */
-export function conditionOf(reset: Answer | undefined): Condition {
-  const { vmlck = "0x0", taint = "0x0" } = reset?.values ?? {};
+/**
+ * What the probe's reply to `reset` tells of the guest.
+ * @throws BadRequestError when it doesn't
+ */
+export function conditionOf(reply: string): Condition {
+  const { vmlck, taint } = parseReply(reply).values;
+  if (!isHex(vmlck) || !isHex(taint)) throw new BadRequestError(`the probe answered reset with ${reply}`);
   return { lockedPages: BigInt(vmlck), taint: BigInt(taint) };
 }
 
-/** A guest that was lost, or talked nonsense, at a known action. */
-function lost(error: unknown, rehearsal: Rehearsal, actionIndex: number | undefined): Performance {
-  const rehearsed = actionIndex === undefined ? undefined : rehearsal.actions[actionIndex];
-  const where = rehearsed && { stepIndex: rehearsed.stepIndex, actionText: rehearsed.action.text };
-  if (error instanceof GuestLost) {
-    return { verdict: error.loss, reason: error.message, console: error.console, ...where };
-  }
-  if (error instanceof BadRequestError) return { verdict: "harness-fault", reason: error.message, ...where };
-  throw error;
+const isHex = (value: string | undefined): value is string => /^0x[0-9a-f]+$/.test(value ?? "");
+
+/** A guest that was lost at an action, or soon after it. */
+function lost(
+  error: GuestLost,
+  scenario: Scenario,
+  rehearsal: Rehearsal,
+  requests: readonly Request[],
+): Performance {
+  const actionIndex = requests[error.replies.length]?.actionIndex;
+  const stepIndex = actionIndex === undefined ? undefined : rehearsal.actions[actionIndex]?.stepIndex;
+  const text = stepIndex === undefined ? "" : scenario.steps[stepIndex]?.text ?? "";
+  return {
+    verdict: error.loss,
+    reason: error.message,
+    console: error.console,
+    ...(stepIndex === undefined ? {} : { stepIndex, actionText: text }),
+  };
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The plan: from specs and names to cells that only need to be run. */
 import { basename, join, resolve } from "node:path";
 import { buildModule, buildProbe } from "../components/build.ts";
+import { NotInArchiveError } from "../components/component_error.ts";
 import { resolveKernel } from "../components/kernel.ts";
 import { moduleName, readModuleInfo } from "../components/modinfo.ts";
 import { moduleClosure } from "../components/module_closure.ts";
@@ -24,9 +25,13 @@ export interface RunRequest {
   readonly qemus: readonly string[];
   readonly machines: readonly Machine[];
   readonly scenarios: readonly Scenario[];
+  /** What to use instead of a spec, with a word to the user, when the archive no longer has it. */
+  readonly instead: Readonly<Record<string, string>>;
   /** Files that replace the modules of the same name. */
   readonly modules: readonly string[];
   readonly accelerator: WantedAccelerator;
+  /** Further options that a command to run a scenario again must have. */
+  readonly repeatedOptions: readonly string[];
   readonly outDir: string;
   readonly limits: GuestLimits;
 }
@@ -44,23 +49,29 @@ const IOMMU_OPTION = {
 } as const;
 
 /**
- * Fetches and builds what the cells need and lays them out, kernels first, machines last.
+ * Fetches and builds what the cells need and lays them out, kernels first, machines last. A cell that is asked
+ * for twice is one cell.
  * @throws UsageError, CannotTestError
  */
 export async function planRun(request: RunRequest, context: Context): Promise<CellPlan[]> {
   const replacements = await Promise.all(request.modules.map(readReplacement));
   const qemus: QemuBuild[] = [];
-  for (const spec of request.qemus) qemus.push(await resolveQemu(spec, context));
+  for (const spec of request.qemus) qemus.push(await resolvePinned(spec, request.instead, context));
   const cells: CellPlan[] = [];
   for (const spec of request.kernels) {
     const kernel = await resolveKernel(spec, context);
+    for (const replacement of replacements) requireBuiltFor(replacement, kernel);
     const bench = new Bench(kernel, replacements, context);
     for (const qemu of qemus) {
       const accelerator = await accelerate(request, bench, qemu, context);
-      for (const machine of request.machines) cells.push(toCell(request, bench, qemu, machine, accelerator));
+      for (const machine of request.machines) {
+        cells.push(toCell(request, bench, qemu, machine, accelerator, cells.length + 1));
+      }
     }
+    const guests = cells.filter((cell) => cell.kernelSpec === kernel.spec && cell.skip === undefined);
+    await bench.requireUseOfReplacements(guests.map(({ machine }) => machine.iommu.kind));
   }
-  return cells;
+  return [...new Map(cells.map((cell) => [cell.id, cell])).values()];
 }
 
 /** A kernel with what is built for it, made once however many guests use it. */
@@ -83,9 +94,24 @@ class Bench {
     return made;
   }
 
+  /** @throws UsageError for a replacement that no guest with one of these kinds of IOMMU loads */
+  async requireUseOfReplacements(kinds: readonly Machine["iommu"]["kind"][]): Promise<void> {
+    if (kinds.length === 0) return;
+    const closures = await Promise.all(kinds.map((kind) => this.#closure(kind)));
+    const loaded = new Set(closures.flat().map(({ name }) => name));
+    const unused = this.#replacements.find(({ name }) => !loaded.has(name));
+    if (!unused) return;
+    const known = [...loaded].join(", ");
+    throw new UsageError(
+      `--module: no guest of ${this.kernel.spec} loads ${unused.name}; they load ${known}`,
+    );
+  }
+
   async #make(kind: Machine["iommu"]["kind"]): Promise<Uint8Array> {
-    const closure = await moduleClosure(this.kernel, [...MODULES, ...IOMMU_OPTION[kind].modules]);
-    const modules = [...this.#replaced(closure), await this.#injector()];
+    const replaced = (await this.#closure(kind)).map((module) =>
+      this.#replacements.find(({ name }) => name === module.name) ?? module
+    );
+    const modules = [...replaced, await this.#injector()];
     const probe = await buildProbe(this.kernel, this.#context);
     const files: InitramfsFile[] = [
       { path: "init", data: await Deno.readFile(probe), executable: true },
@@ -96,13 +122,9 @@ class Bench {
     return concatenatedArchives(archive(files), archive(boot));
   }
 
-  #replaced(closure: readonly ModuleFile[]): ModuleFile[] {
-    for (const { name } of this.#replacements) {
-      if (closure.some((module) => module.name === name)) continue;
-      const known = closure.map((module) => module.name).join(", ");
-      throw new UsageError(`--module: no guest of ${this.kernel.spec} loads ${name}; it loads ${known}`);
-    }
-    return closure.map((module) => this.#replacements.find(({ name }) => name === module.name) ?? module);
+  /** The kernel's own modules that such a guest loads, in order. */
+  #closure(kind: Machine["iommu"]["kind"]): Promise<readonly ModuleFile[]> {
+    return moduleClosure(this.kernel, [...MODULES, ...IOMMU_OPTION[kind].modules]);
   }
 
   async #injector(): Promise<ModuleFile> {
@@ -113,11 +135,41 @@ class Bench {
 
 const modulePath = (name: string): string => `iovacheck/${name}.ko`;
 
-async function readReplacement(file: string): Promise<ModuleFile> {
+/** The archive keeps one version of a release's package: a pinned one is gone after the next update. */
+async function resolvePinned(
+  spec: string,
+  instead: Readonly<Record<string, string>>,
+  context: Context,
+): Promise<QemuBuild> {
+  try {
+    return await resolveQemu(spec, context);
+  } catch (error) {
+    const other = instead[spec];
+    if (!(error instanceof NotInArchiveError) || other === undefined) throw error;
+    context.progress(`${error.message}; using ${other} instead`);
+    return await resolveQemu(other, context);
+  }
+}
+
+/** A module to load in the place of the kernel's own. */
+interface Replacement extends ModuleFile {
+  readonly file: string;
+  readonly vermagic: string;
+}
+
+/** @throws UsageError for a module that the kernel would refuse to load */
+function requireBuiltFor({ file, vermagic }: Replacement, { spec, release }: Kernel): void {
+  const [builtFor] = vermagic.split(" ");
+  if (builtFor === release) return;
+  throw new UsageError(
+    `--module ${file}: built for ${builtFor}, not for ${release} (${spec}); build it anew`,
+  );
+}
+
+async function readReplacement(file: string): Promise<Replacement> {
   try {
     const data = await Deno.readFile(file);
-    readModuleInfo(data);
-    return { name: moduleName(basename(file)), data };
+    return { name: moduleName(basename(file)), data, file, vermagic: readModuleInfo(data).vermagic };
   } catch (error) {
     throw new UsageError(`--module ${file}: ${(error as Error).message}`, { cause: error });
   }
@@ -140,6 +192,12 @@ async function accelerate(
   );
   context.progress(`accelerator ${accelerator}: ${reason}`);
   return accelerator;
+}
+
+function kernelVersion({ spec, version }: Kernel): KernelVersion {
+  const parsed = parseVersion(version);
+  if (!parsed) throw new CannotTestError(`kernel ${spec} has version ${version}, which tells nothing`);
+  return parsed;
 }
 
 function qemuVersion({ spec, version }: QemuBuild): KernelVersion {
@@ -176,29 +234,35 @@ function toCell(
   qemu: QemuBuild,
   machine: Machine,
   accelerator: Accelerator,
+  number: number,
 ): CellPlan {
   const { kernel } = bench;
   const { option } = IOMMU_OPTION[machine.iommu.kind];
   const skip = kernel.config.has(option)
     ? unsupported(machine, qemuVersion(qemu))
     : `${kernel.spec} is built without ${option}`;
-  const modules = request.modules.flatMap((file) => ["--module", file]);
   return {
     id: `${kernel.spec} ${qemu.spec} ${machine.name}`,
     kernelSpec: kernel.spec,
+    kernelVersion: kernelVersion(kernel),
     qemuSpec: qemu.spec,
     qemuVersion: qemuVersion(qemu),
     machine,
     scenarios: request.scenarios,
     ...(skip === undefined ? {} : { skip }),
-    artifactsDir: join(request.outDir, `${kernel.release}-${qemu.version}-${machine.name}`),
+    artifactsDir: join(request.outDir, `${number}-${kernel.release}-${qemu.version}-${machine.name}`),
     limits: request.limits,
     guestPlan: (artifactsDir) => guestPlan(bench, qemu, machine, accelerator, artifactsDir),
     again: (scenario) =>
       [
         ...["deno", "task", "run", "--kernel", kernel.spec, "--qemu", qemu.spec, "--machine", machine.name],
-        ...modules,
+        ...request.modules.flatMap((file) => ["--module", resolve(file)]),
+        ...request.repeatedOptions,
         ...(scenario === "" ? [] : [scenario]),
-      ].join(" "),
+      ].map(quoted).join(" "),
   };
 }
+
+/** A word as a shell takes it for one word. */
+const quoted = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

@@ -1,8 +1,11 @@
 /** Rehearsal: a scenario played on the model alone, which tells what to ask the guest and what to expect. */
 import { ConfigError } from "../config.ts";
 import { type Answer, answerText } from "../model/answer.ts";
+import { PAGE_SIZE } from "../model/dma.ts";
+import { lockedPages } from "../model/info.ts";
 import { brokenInvariants } from "../model/invariants.ts";
 import { HandleError } from "../model/lifecycle.ts";
+import { hex } from "../model/range_list.ts";
 import { type DeviationName, deviationsOf, semanticsOf } from "../model/semantics.ts";
 import { initialState, type Outcome, type State } from "../model/state.ts";
 import { leakedAtClose } from "../model/type1.ts";
@@ -45,8 +48,13 @@ export interface Rehearsal {
  *
  * @throws ConfigError where a step can't be played: a handle that isn't open, an address that doesn't fit
  */
-export function rehearse(scenario: Scenario, cast: Cast, version: KernelVersion): Rehearsal {
-  const stage = new Stage(version, deviationsOf(version), cast);
+export function rehearse(
+  scenario: Scenario,
+  cast: Cast,
+  on: { version: KernelVersion; memoryBytes: bigint },
+): Rehearsal {
+  const { version } = on;
+  const stage = new TwoModels(version, cast, on.memoryBytes / MAPPABLE_PART);
   const needsParameter = !cast.plainGroup.iommu.isolatesInterrupts;
   for (const action of injectionActions(cast.injected, cast.world, scenario.listOrder)) {
     stage.perform(action, undefined);
@@ -69,17 +77,22 @@ export function rehearse(scenario: Scenario, cast: Cast, version: KernelVersion)
   return { actions, deviations, leakedPages, contradictions };
 }
 
+/** How much of a guest's memory may be mapped at a time: the rest is for whoever else lives there. */
+const MAPPABLE_PART = 4n;
+
 /** The two models side by side. */
-class Stage {
+class TwoModels {
   readonly actions: Rehearsed[] = [];
   right: State;
   real: State;
   readonly #cast: Cast;
+  readonly #mappableBytes: bigint;
 
-  constructor(version: KernelVersion, deviations: ReadonlySet<DeviationName>, cast: Cast) {
+  constructor(version: KernelVersion, cast: Cast, mappableBytes: bigint) {
     this.right = initialState(semanticsOf(version, new Set()), cast.world);
-    this.real = initialState(semanticsOf(version, deviations), cast.world);
+    this.real = initialState(semanticsOf(version, deviationsOf(version)), cast.world);
     this.#cast = cast;
+    this.#mappableBytes = mappableBytes;
   }
 
   /** Lets both models do one thing; both answers are kept. */
@@ -89,6 +102,11 @@ class Stage {
     this.right = right.state;
     this.real = real.state;
     this.actions.push({ action, stepIndex, right: right.answer, real: real.answer });
+    if (lockedPages(real.state) * PAGE_SIZE > this.#mappableBytes) {
+      throw new RangeError(
+        `maps more than ${hex(this.#mappableBytes)} bytes, a quarter of the guest's memory`,
+      );
+    }
     const broken = brokenInvariants(right.state)[0];
     if (broken !== undefined) throw new RangeError(`the model broke its own invariant: ${broken}`);
     return { right, real };

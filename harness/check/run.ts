@@ -33,13 +33,22 @@ export async function runCells(options: RunOptions): Promise<number> {
     date: new Date().toISOString(),
     cells: options.cells.map(({ id }) => id),
   });
+  const failed = new AbortController();
+  const signal = AbortSignal.any([options.signal, failed.signal]);
   const waiting = [...options.cells];
   const worker = async () => {
-    for (let cell = waiting.shift(); cell && !options.signal.aborted; cell = waiting.shift()) {
-      await runCell(cell, emit, options.signal);
+    try {
+      for (let cell = waiting.shift(); cell && !signal.aborted; cell = waiting.shift()) {
+        await runCell(cell, emit, signal);
+      }
+    } catch (error) {
+      // The others end, too, and only then does anyone close what they report to.
+      failed.abort();
+      throw error;
     }
   };
-  await Promise.all(Array.from({ length: options.jobs }, worker));
+  const ended = await Promise.allSettled(Array.from({ length: options.jobs }, worker));
+  for (const end of ended) if (end.status === "rejected") throw end.reason;
   const exitCode = options.signal.aborted ? EXIT_INTERRUPTED : tally.exitCode();
   emit({
     type: "run-end",
@@ -67,7 +76,8 @@ export class Tally {
 
   count(event: Event): void {
     if (event.type === "scenario-end") this.counts[event.verdict]++;
-    if (event.type === "world-checked") this.#cells.add(event.verdict);
+    if (event.type === "world-checked" && event.verdict === "mismatch") this.#cells.add(event.verdict);
+    if (event.type === "guest-booted" && event.complaint !== undefined) this.#cells.add("crash");
     if (event.type === "cell-end" && event.fault) this.#cells.add(event.fault.verdict);
   }
 
@@ -75,7 +85,7 @@ export class Tally {
   exitCode(): number {
     const has = (verdict: Verdict) => this.counts[verdict] > 0 || this.#cells.has(verdict);
     if (has("mismatch") || has("crash") || has("hang")) return EXIT_DIFFERENT;
-    if (has("harness-fault") || !(has("match") || has("known"))) return EXIT_CANNOT_TEST;
+    if (has("harness-fault") || this.counts.match + this.counts.known === 0) return EXIT_CANNOT_TEST;
     return EXIT_OK;
   }
 }

@@ -1,4 +1,5 @@
 /** The world check: is the machine what it was predicted to be, before any scenario relies on it? */
+import { CannotTestError } from "../errors.ts";
 import { type Guest, valuesOf } from "../guest/guest.ts";
 import type { Group } from "../model/world.ts";
 import type { GuestNames } from "../scenario/action.ts";
@@ -11,15 +12,18 @@ import { rehearse } from "./rehearsal.ts";
 /** PCI address of a device to the number of its group. */
 export type GroupNumbers = ReadonlyMap<string, number>;
 
-/** Gives the devices of all groups to vfio-pci and finds out which group each is in. */
+/**
+ * Gives the devices of all groups to vfio-pci and finds out which group each is in.
+ * @throws CannotTestError when a device can't be had
+ */
 export async function takeDevices(guest: Guest, groups: readonly Group[]): Promise<GroupNumbers> {
   const devices = groups.flatMap((group) => group.devices);
-  const numbers = new Map<string, number>();
-  await guest.request(devices.map((device) => `bind ${device}`), (reply, index) => {
-    const number = parseReply(reply).values.group;
-    if (number !== undefined) numbers.set(devices[index] ?? "", Number(number));
-  });
-  return numbers;
+  const replies = await guest.request(devices.map((device) => `bind ${device}`));
+  return new Map(devices.map((device, index) => {
+    const { errno, values } = parseReply(replies[index] ?? "");
+    if (errno !== null) throw new CannotTestError(`vfio-pci could not take ${device}: ${errno}`);
+    return [device, Number(values.group)];
+  }));
 }
 
 /** How a scenario's groups are called in the guest. */
@@ -48,7 +52,7 @@ export async function checkWorld(
   return await perform(
     guest,
     scenario,
-    rehearse(scenario, cast, stage.version),
+    rehearse(scenario, cast, stage),
     namesOf(numbers, cast.world),
     before,
   );

@@ -9,7 +9,7 @@ import { loadSuites, type Suite } from "../scenario/suite.ts";
 const ROOT = resolve(import.meta.dirname ?? ".", "../..");
 const CONFIGS = join(ROOT, "configs");
 
-const PINS = z.strictObject({ kernel: z.string(), qemu: z.string() });
+const PINS = z.strictObject({ kernel: z.string(), qemu: z.string(), "qemu-instead": z.string() });
 
 /** How messages name a file: as seen from the project's root. */
 const shown = (file: string): string => relative(ROOT, file);

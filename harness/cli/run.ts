@@ -2,19 +2,23 @@
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { type Command, InvalidArgumentError } from "commander";
+import type { CellPlan } from "../check/cell.ts";
 import { planRun } from "../check/plan.ts";
 import { EXIT_INTERRUPTED, runCells } from "../check/run.ts";
 import { UsageError } from "../errors.ts";
 import type { WantedAccelerator } from "../guest/accelerator.ts";
-import { EventLog } from "../report/events.ts";
+import { type Event, EventLog } from "../report/events.ts";
 import { ProgressLine } from "../report/progress.ts";
 import { TapReporter } from "../report/tap.ts";
 import { componentContext } from "./component_context.ts";
+import { Interruption } from "./interruption.ts";
 import { loadAllMachines, loadAllScenarios, loadAllSuites, loadPins } from "./configs.ts";
 import { selectScenarios } from "../scenario/suite.ts";
 
 const VERSION = "0.1.0";
 const DEFAULT_SUITE = "seed";
+const DEFAULT_BOOT_TIMEOUT_S = 60;
+const DEFAULT_REPLY_TIMEOUT_S = 20;
 const DEFAULT_MACHINES = ["intel-iommu", "intel-iommu-48", "amd-iommu", "virtio-iommu"];
 
 interface Options {
@@ -57,8 +61,8 @@ export function register(program: Command): void {
     .option("--accel <name>", "auto, kvm or tcg", accelerator, "auto")
     .option("--jobs <n>", "guests at a time", positive, navigator.hardwareConcurrency)
     .option("--out <dir>", "folder for logs and events (default: out/ and the time)")
-    .option("--boot-timeout <seconds>", "until a guest must have booted", positive, 60)
-    .option("--reply-timeout <seconds>", "until a guest must have answered", positive, 20)
+    .option("--boot-timeout <seconds>", "until a guest must have booted", positive, DEFAULT_BOOT_TIMEOUT_S)
+    .option("--reply-timeout <seconds>", "until a guest must answer", positive, DEFAULT_REPLY_TIMEOUT_S)
     .action(run);
 }
 
@@ -75,48 +79,76 @@ async function run(selectors: string[], options: Options): Promise<void> {
     await loadAllSuites(),
     selectors.length > 0 ? selectors : [DEFAULT_SUITE],
   );
-  const outDir = resolve(options.out ?? join("out", timestamp()));
-  const context = componentContext();
-  const interruption = new AbortController();
-  const interrupt = () => interruption.abort();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) Deno.addSignalListener(signal, interrupt);
+  const outDir = await freshFolder(options.out);
+  using interruption = new Interruption();
+  const context = { ...componentContext(), signal: interruption.signal };
   try {
     const cells = await planRun({
       kernels: options.kernel.length > 0 ? options.kernel : [pins.kernel],
       qemus: options.qemu.length > 0 ? options.qemu : [pins.qemu],
+      instead: { [pins.qemu]: pins["qemu-instead"] },
       machines,
       scenarios,
       modules: options.module,
       accelerator: options.accel,
+      repeatedOptions: repeatedOptions(options),
       outDir,
       limits: { bootTimeoutMs: options.bootTimeout * 1000, replyTimeoutMs: options.replyTimeout * 1000 },
-    }, { ...context, signal: interruption.signal });
-    await Deno.mkdir(outDir, { recursive: true });
-    using log = new EventLog(join(outDir, "events.jsonl"));
-    const tap = new TapReporter((text) => void process.stdout.write(text));
-    const line = process.stderr.isTTY
-      ? new ProgressLine((text) => void process.stderr.write(text))
-      : undefined;
-    log.subscribe(() => line?.clear());
-    log.subscribe((event) => tap.handle(event));
-    log.subscribe((event) => line?.handle(event));
-    Deno.exitCode = await runCells({
-      cells,
-      jobs: options.jobs,
-      commandLine: Deno.args,
-      version: VERSION,
-      signal: interruption.signal,
-      emit: (event) => log.emit(event),
-    });
-    process.stderr.write(`logs and events: ${outDir}\n`);
+    }, context);
+    Deno.exitCode = await report(cells, options, outDir, interruption.signal);
   } catch (error) {
-    if (!interruption.signal.aborted) throw error;
+    if (!interruption.signal.aborted || !isAbort(error)) throw error;
     Deno.exitCode = EXIT_INTERRUPTED;
-  } finally {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-      Deno.removeSignalListener(signal, interrupt);
-    }
   }
+}
+
+/** Runs the cells and tells of them on standard output, on standard error and in the folder. */
+async function report(
+  cells: readonly CellPlan[],
+  { jobs }: Options,
+  outDir: string,
+  signal: AbortSignal,
+): Promise<number> {
+  await Deno.mkdir(outDir, { recursive: true });
+  using log = new EventLog(join(outDir, "events.jsonl"));
+  const tap = new TapReporter((text) => void process.stdout.write(text));
+  const line = process.stderr.isTTY ? new ProgressLine((text) => void process.stderr.write(text)) : undefined;
+  log.subscribe(() => line?.clear());
+  log.subscribe((event) => tap.handle(event));
+  log.subscribe((event) => line?.handle(event));
+  try {
+    const emit = (event: Event) => log.emit(event);
+    return await runCells({ cells, jobs, commandLine: Deno.args, version: VERSION, signal, emit });
+  } catch (error) {
+    tap.close(error instanceof Error ? error.message : String(error));
+    throw error;
+  } finally {
+    process.stderr.write(`logs and events: ${outDir}\n`);
+  }
+}
+
+/** Options that decide how a guest is run, where they aren't the usual ones. */
+const repeatedOptions = ({ accel, bootTimeout, replyTimeout }: Options): string[] => [
+  ...(accel === "auto" ? [] : ["--accel", accel]),
+  ...(bootTimeout === DEFAULT_BOOT_TIMEOUT_S ? [] : ["--boot-timeout", String(bootTimeout)]),
+  ...(replyTimeout === DEFAULT_REPLY_TIMEOUT_S ? [] : ["--reply-timeout", String(replyTimeout)]),
+];
+
+/** What execa and fetches throw when their signal is aborted. */
+const isAbort = (error: unknown): boolean =>
+  error instanceof Error &&
+  (error.name === "AbortError" || ("isCanceled" in error && error.isCanceled === true));
+
+/** @throws UsageError for a folder that holds a run already: two in one couldn't be told apart */
+async function freshFolder(asked: string | undefined): Promise<string> {
+  const folder = resolve(asked ?? join("out", timestamp()));
+  try {
+    await Deno.stat(join(folder, "events.jsonl"));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return folder;
+    throw error;
+  }
+  throw new UsageError(`--out ${asked}: holds an earlier run; name another folder or remove this one`);
 }
 
 async function chosenMachines(names: readonly string[]) {

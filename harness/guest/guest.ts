@@ -14,11 +14,19 @@ export class GuestLost extends Error {
   readonly loss: Loss;
   /** The lines of the console that tell most. */
   readonly console: readonly string[];
+  /** Replies that came before. */
+  readonly replies: readonly string[];
 
-  constructor(loss: Loss, message: string, console: readonly string[], cause?: unknown) {
-    super(message, { cause });
+  constructor(
+    loss: Loss,
+    message: string,
+    console: readonly string[],
+    options: ErrorOptions & { replies?: readonly string[] } = {},
+  ) {
+    super(message, options);
     this.loss = loss;
     this.console = console;
+    this.replies = options.replies ?? [];
   }
 }
 
@@ -50,88 +58,73 @@ export class Guest implements AsyncDisposable {
   readonly greeting: Greeting;
   /** From QEMU's start to the greeting. */
   readonly bootMs: number;
-  readonly #plan: QemuPlan;
-  readonly #limits: GuestLimits;
-  readonly #qemu: QemuProcess;
-  readonly #qmp: Qmp;
-  readonly #channel: ProbeChannel;
-  readonly #logs: DisposableStack;
+  readonly #parts: Parts;
 
-  private constructor(
-    parts: {
-      plan: QemuPlan;
-      limits: GuestLimits;
-      qemu: QemuProcess;
-      qmp: Qmp;
-      channel: ProbeChannel;
-      logs: DisposableStack;
-    },
-    greeting: Greeting,
-    bootMs: number,
-  ) {
-    this.#plan = parts.plan;
-    this.#limits = parts.limits;
-    this.#qemu = parts.qemu;
-    this.#qmp = parts.qmp;
-    this.#channel = parts.channel;
-    this.#logs = parts.logs;
+  private constructor(parts: Parts, greeting: Greeting, bootMs: number) {
+    this.#parts = parts;
     this.greeting = greeting;
     this.bootMs = bootMs;
   }
 
   /**
    * Boots a guest and waits for its probe.
+   * @param signal aborted, the guest ends at once
    * @throws CannotTestError when QEMU can't be started, GuestLost when the guest never gets to the probe
    */
-  static async boot(plan: QemuPlan, limits: GuestLimits): Promise<Guest> {
+  static async boot(plan: QemuPlan, limits: GuestLimits, signal?: AbortSignal): Promise<Guest> {
     const begin = performance.now();
-    const qemu = await startQemu(plan);
-    const logs = new DisposableStack();
-    const qmpLog = logs.use(new LineLog(join(plan.artifactsDir, "qmp.log")));
-    const channelLog = logs.use(new LineLog(join(plan.artifactsDir, "probe.log")));
+    const qemu = await startQemu(plan, limits.bootTimeoutMs);
+    const resources = new DisposableStack();
+    const kill = () => qemu.kill();
+    signal?.addEventListener("abort", kill);
+    resources.defer(() => signal?.removeEventListener("abort", kill));
+    const qmpLog = resources.use(new LineLog(join(plan.artifactsDir, "qmp.log")));
+    const channelLog = resources.use(new LineLog(join(plan.artifactsDir, "probe.log")));
     const qmp = new Qmp(qemu.qmp, (line) => qmpLog.write(line));
     const channel = new ProbeChannel(qemu.probe, (line) => channelLog.write(line));
-    const parts = { plan, limits, qemu, qmp, channel, logs };
+    const parts = { plan, limits, qemu, qmp, channel, resources };
     try {
+      if (signal?.aborted) kill();
       const [greeting] = await Promise.all([
-        within(limits.bootTimeoutMs, channel.greeting()),
+        channel.greeting(limits.bootTimeoutMs),
         qmp.execute("qmp_capabilities"),
       ]);
       if (greeting === undefined) throw new ProtocolError("the probe closed the line before it said a word");
       return new Guest(parts, parseGreeting(greeting), performance.now() - begin);
     } catch (error) {
-      const lost = await diagnose(plan, qemu, "before the probe was reached", error);
+      const lost = await diagnose(parts, "before the probe was reached", error);
       qemu.kill();
       await qemu.exit;
-      logs.dispose();
-      throw lost;
+      await qmp.closed;
+      resources.dispose();
+      // A guest that doesn't come up in time may be the host's fault as well as the kernel's.
+      const loss = lost.loss === "hang" ? "harness-fault" : lost.loss;
+      throw new GuestLost(loss, lost.message, lost.console, { cause: error });
     }
   }
 
   /**
-   * Sends requests in one go and hands over each reply as it comes.
-   * @throws GuestLost when the guest doesn't answer them all; what came before has been handed over
+   * Sends requests in one go.
+   * @returns the replies, in order
+   * @throws GuestLost when the guest doesn't answer them all, with the replies that came
    */
-  async request(commands: readonly string[], onReply: (reply: string, index: number) => void): Promise<void> {
-    let answered = 0;
-    const take = (reply: string, index: number) => {
-      onReply(reply, index);
-      answered = index + 1;
-    };
+  async request(commands: readonly string[]): Promise<string[]> {
+    const { channel, limits } = this.#parts;
+    const replies: string[] = [];
     try {
-      const count = await this.#channel.request(commands, this.#limits.replyTimeoutMs, take);
-      if (count === commands.length) return;
-      throw new ProtocolError("the probe closed the line");
+      await channel.request(commands, limits.replyTimeoutMs, replies);
+      return replies;
     } catch (error) {
-      throw await diagnose(this.#plan, this.#qemu, `at request: ${commands[answered] ?? "none"}`, error);
+      // Replies travel together: the guest may have got further than to the first that is missing.
+      const lost = await diagnose(this.#parts, `at or after ${commands[replies.length] ?? "the end"}`, error);
+      throw new GuestLost(lost.loss, lost.message, lost.console, { cause: error, replies });
     }
   }
 
   /** Sends one request. */
   async ask(command: string): Promise<string> {
-    const replies: string[] = [];
-    await this.request([command], (reply) => replies.push(reply));
-    return replies[0] ?? "";
+    const [reply = ""] = await this.request([command]);
+    return reply;
   }
 
   /** The kernel log since it was last read. */
@@ -146,16 +139,28 @@ export class Guest implements AsyncDisposable {
 
   /** Ends the guest: politely, then firmly. */
   async [Symbol.asyncDispose](): Promise<void> {
+    const { qemu, qmp, resources } = this.#parts;
     try {
-      await within(EXIT_TIMEOUT_MS, this.#qmp.execute("quit").then(() => this.#qemu.exit));
+      await within(EXIT_TIMEOUT_MS, qmp.execute("quit").then(() => qemu.exit));
     } catch (error) {
       if (!(error instanceof QmpError || error instanceof SilenceError)) throw error;
-      this.#qemu.kill();
+      qemu.kill();
     }
-    await this.#qemu.exit;
-    await this.#qmp.closed;
-    this.#logs.dispose();
+    await qemu.exit;
+    await qmp.closed;
+    resources.dispose();
   }
+}
+
+/** What a guest is made of on the host's side. */
+interface Parts {
+  readonly plan: QemuPlan;
+  readonly limits: GuestLimits;
+  readonly qemu: QemuProcess;
+  readonly qmp: Qmp;
+  readonly channel: ProbeChannel;
+  /** What is to be closed when the guest is gone. */
+  readonly resources: DisposableStack;
 }
 
 /** One line per message, written at once: a log that is of use after a crash. */
@@ -174,19 +179,38 @@ class LineLog implements Disposable {
 }
 
 /** Finds out what became of a guest that failed to answer. */
-async function diagnose(plan: QemuPlan, qemu: QemuProcess, when: string, cause: unknown): Promise<GuestLost> {
+async function diagnose({ plan, qemu, qmp }: Parts, when: string, cause: unknown): Promise<GuestLost> {
   const silent = cause instanceof SilenceError;
   const exit = silent ? undefined : await within(EXIT_TIMEOUT_MS, qemu.exit).catch(() => undefined);
-  const console = await Deno.readTextFile(join(plan.artifactsDir, "console.log")).catch(() => "");
-  const tail = excerpt(console.trimEnd().split(/\r?\n/));
+  const console = await consoleOf(plan);
+  const lines = excerpt(console.trimEnd().split(/\r?\n/));
+  const lost = (loss: Loss, what: string) => new GuestLost(loss, `${what} ${when}`, lines, { cause });
   switch (consoleVerdict(console)) {
     case "crash":
-      return new GuestLost("crash", `the kernel crashed ${when}`, tail, cause);
+      return lost("crash", "the kernel crashed");
     case "probe-death":
-      return new GuestLost("harness-fault", `the probe died ${when}`, tail, cause);
+      return lost("harness-fault", "the probe died");
     case "silent":
-      if (silent) return new GuestLost("hang", `${cause.message} ${when}`, tail, cause);
-      return new GuestLost("harness-fault", `${exit ? exitText(exit) : String(cause)} ${when}`, tail, cause);
+      if (silent) return lost("hang", cause.message);
+      // A triple fault leaves no word on the console, only a machine that wants to start again.
+      if (hasReset(qmp)) return lost("crash", "the guest reset itself");
+      return lost("harness-fault", exit ? exitText(exit) : String(cause));
+  }
+}
+
+/** [QEMU: QMP event SHUTDOWN, ShutdownCause] */
+const hasReset = ({ events }: Qmp): boolean =>
+  events.some(({ event, data }) =>
+    event === "SHUTDOWN" && (data?.reason === "guest-reset" || data?.reason === "guest-panic")
+  );
+
+/** A guest that never ran has no console. */
+async function consoleOf({ artifactsDir }: QemuPlan): Promise<string> {
+  try {
+    return await Deno.readTextFile(join(artifactsDir, "console.log"));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
   }
 }
 
@@ -203,11 +227,19 @@ function parseGreeting(reply: string): Greeting {
   };
 }
 
-/** `key=value` words; `%XX` stands for a byte that a word can't hold. */
-export const valuesOf = (words: string): Record<string, string> =>
-  Object.fromEntries(
-    words.split(" ").filter((word) => word !== "").map((word) => {
-      const equals = word.indexOf("=");
-      return [word.slice(0, equals), decodeURIComponent(word.slice(equals + 1))];
-    }),
-  );
+/**
+ * `key=value` words; `%XX` stands for a byte that a word can't hold.
+ * @throws ProtocolError for a `%` that stands for nothing
+ */
+export function valuesOf(words: string): Record<string, string> {
+  try {
+    return Object.fromEntries(
+      words.split(" ").filter((word) => word !== "").map((word) => {
+        const equals = word.indexOf("=");
+        return [word.slice(0, equals), decodeURIComponent(word.slice(equals + 1))];
+      }),
+    );
+  } catch (error) {
+    throw new ProtocolError(`the probe sent ${JSON.stringify(words.slice(0, 200))}`, { cause: error });
+  }
+}

@@ -11,9 +11,6 @@ export class SilenceError extends Error {
   override readonly name: string = "SilenceError";
 }
 
-/** How writing fails when the other side is gone; the last when that has been read already. */
-const GONE = [Deno.errors.BrokenPipe, Deno.errors.ConnectionReset, Deno.errors.BadResource];
-
 /** A connection to the probe. Replies carry no number any more: the order tells whose they are. */
 export class ProbeChannel {
   readonly #conn: Deno.Conn;
@@ -28,43 +25,40 @@ export class ProbeChannel {
     this.#lines = linesOf(conn);
   }
 
-  /** Waits for the greeting that the probe sends unasked; the caller limits the time. */
-  greeting(): Promise<string | undefined> {
-    return this.#reply(0);
+  /** Waits for the greeting that the probe sends unasked; undefined when it closes the line instead. */
+  greeting(limitMs: number): Promise<string | undefined> {
+    return within(limitMs, this.#reply(0));
   }
 
   /**
-   * Sends requests in one go and hands over each reply as it comes.
+   * Sends requests in one go and collects the replies.
    * @param silenceMs longest wait for the next reply
-   * @returns how many replies came before the probe closed the line: all of them, if it lives
-   * @throws SilenceError, ProtocolError
+   * @param replies where they go as they come: after an error, those that came before it
+   * @throws SilenceError, ProtocolError (also when the probe closes the line)
    */
-  async request(
-    commands: readonly string[],
-    silenceMs: number,
-    onReply: (reply: string, index: number) => void,
-  ): Promise<number> {
+  async request(commands: readonly string[], silenceMs: number, replies: string[]): Promise<void> {
     const first = this.#lastNumber + 1;
     this.#lastNumber += commands.length;
     const numbered = commands.map((command, index) => `${first + index} ${command}`);
     for (const line of numbered) this.#log(`> ${line}`);
+    // Written while replies are already read, or both sides would wait for the other's buffer.
     const sending = this.#send(numbered);
     for (const index of commands.keys()) {
       const reply = await within(silenceMs, this.#reply(first + index));
-      if (reply === undefined) return index;
-      onReply(reply, index);
+      if (reply === undefined) throw new ProtocolError("the probe closed the line");
+      replies.push(reply);
     }
-    await sending;
-    return commands.length;
+    const failure = await sending;
+    if (failure !== undefined) throw failure;
   }
 
-  /** Writes while replies are already read, or both sides would wait for the other's buffer. */
-  async #send(lines: readonly string[]): Promise<void> {
+  /** Returns what went wrong, so that a guest that is lost meanwhile is told by its silence and by that only. */
+  async #send(lines: readonly string[]): Promise<unknown> {
     try {
       await writeAll(this.#conn, new TextEncoder().encode(lines.map((line) => `${line}\n`).join("")));
+      return undefined;
     } catch (error) {
-      // A probe that is gone is noticed by its silence, with better words than this.
-      if (!GONE.some((kind) => error instanceof kind)) throw error;
+      return error;
     }
   }
 
@@ -83,11 +77,18 @@ export class ProbeChannel {
   }
 }
 
-/** The value, unless it takes too long. */
+/** Time for what has arrived already to be read, when a stopped harness wakes up to an overdue timer. */
+const GRACE_MS = 500;
+
+/**
+ * The value, unless it takes too long.
+ * @throws SilenceError after the limit
+ */
 export async function within<T>(limitMs: number, promise: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new SilenceError(`no reply for ${limitMs} ms`)), limitMs);
+    const giveUp = () => reject(new SilenceError(`no reply for ${limitMs} ms`));
+    timer = setTimeout(() => timer = setTimeout(giveUp, GRACE_MS), limitMs);
   });
   try {
     return await Promise.race([promise, silence]);

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { execa } from "execa";
 import { CannotTestError } from "../errors.ts";
+import { SilenceError, within } from "./probe_channel.ts";
 
 export type Accelerator = "kvm" | "tcg";
 
@@ -24,8 +25,8 @@ export interface QemuPlan {
 export interface QemuExit {
   readonly exitCode: number | undefined;
   readonly signal: string | undefined;
-  /** What it had to say, last lines. */
-  readonly stderr: string;
+  /** What it had to say, last lines; where it could not be started, why. */
+  readonly lastWords: string;
 }
 
 /** The slot that machines leave to the harness. */
@@ -33,7 +34,6 @@ const CONTROL_SLOT = "1e";
 
 /** A started QEMU with its two connections, both opened by QEMU to sockets that are there before it starts. */
 export interface QemuProcess {
-  readonly pid: number;
   readonly qmp: Deno.Conn;
   readonly probe: Deno.Conn;
   readonly exit: Promise<QemuExit>;
@@ -52,7 +52,8 @@ export function qemuArguments(plan: QemuPlan, socketsDir: string): string[] {
     ...["-accel", plan.accelerator, "-cpu", plan.accelerator === "kvm" ? "host" : "qemu64"],
     ...["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"],
     ...plan.machineArgs,
-    ...["-serial", `file:${optionValue(join(plan.artifactsDir, "console.log"))}`],
+    ...["-chardev", `file,id=console,path=${optionValue(join(plan.artifactsDir, "console.log"))}`],
+    ...["-serial", "chardev:console"],
     ...["-qmp", `unix:${socket("qmp")}`],
     ...["-chardev", `socket,id=control,path=${socket("probe")}`],
     ...["-device", `virtio-serial-pci,addr=${CONTROL_SLOT}`],
@@ -68,9 +69,9 @@ export function qemuArguments(plan: QemuPlan, socketsDir: string): string[] {
  * setpriv has the kernel kill QEMU when the thread that started it dies, which covers every way in which the
  * harness can end; it then becomes QEMU itself, so the process has one id.
  *
- * @throws CannotTestError when QEMU ends before it has connected, with its last words
+ * @throws CannotTestError when QEMU ends before it has connected, with its last words, or doesn't connect in time
  */
-export async function startQemu(plan: QemuPlan): Promise<QemuProcess> {
+export async function startQemu(plan: QemuPlan, limitMs: number): Promise<QemuProcess> {
   const socketsDir = await Deno.makeTempDir({ prefix: "iovacheck-" });
   try {
     using qmpListener = Deno.listen({ transport: "unix", path: join(socketsDir, "qmp") });
@@ -89,22 +90,24 @@ export async function startQemu(plan: QemuPlan): Promise<QemuProcess> {
       // A group of its own: Ctrl-C is the harness's to answer.
       detached: true,
     });
-    const exit = child.then(async ({ exitCode, signal }): Promise<QemuExit> => ({
+    const exit = child.then(async ({ exitCode, signal, shortMessage }): Promise<QemuExit> => ({
       exitCode,
       signal,
-      stderr: await lastWords(plan.artifactsDir),
+      lastWords: await lastWords(plan.artifactsDir) ?? shortMessage ?? "",
     }));
     const kill = () => void child.kill("SIGKILL");
     try {
-      const [qmp, probe] = await Promise.race([
+      const connected = Promise.race([
         Promise.all([qmpListener.accept(), probeListener.accept()]),
         exit.then((ended) => Promise.reject(new CannotTestError(exitText(ended)))),
       ]);
-      return { pid: child.pid ?? 0, qmp, probe, exit, kill };
+      const [qmp, probe] = await within(limitMs, connected);
+      return { qmp, probe, exit, kill };
     } catch (error) {
       kill();
       await exit;
-      throw error;
+      if (!(error instanceof SilenceError)) throw error;
+      throw new CannotTestError(`QEMU runs, but did not connect within ${limitMs} ms`, { cause: error });
     }
   } finally {
     await Deno.remove(socketsDir, { recursive: true });
@@ -112,12 +115,18 @@ export async function startQemu(plan: QemuPlan): Promise<QemuProcess> {
 }
 
 /** `QEMU ended with exit code 1: …` */
-export function exitText({ exitCode, signal, stderr }: QemuExit): string {
-  const how = signal === undefined ? `with exit code ${exitCode}` : `by ${signal}`;
-  return `QEMU ended ${how}${stderr === "" ? "" : `: ${stderr}`}`;
+export function exitText({ exitCode, signal, lastWords }: QemuExit): string {
+  const how = signal !== undefined ? `by ${signal}` : `with exit code ${exitCode ?? "unknown"}`;
+  return `QEMU ended ${how}${lastWords === "" ? "" : `: ${lastWords}`}`;
 }
 
-async function lastWords(artifactsDir: string): Promise<string> {
-  const text = await Deno.readTextFile(join(artifactsDir, "qemu-stderr.log"));
-  return text.trim().split("\n").slice(-3).join("; ");
+/** The end of what QEMU wrote; undefined when it was never started. */
+async function lastWords(artifactsDir: string): Promise<string | undefined> {
+  try {
+    const text = await Deno.readTextFile(join(artifactsDir, "qemu-stderr.log"));
+    return text.trim().split("\n").slice(-3).join("; ");
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
 }

@@ -31,7 +31,7 @@ export class Qmp {
   #lastId = 0;
   /** Events so far. */
   readonly events: QmpEvent[] = [];
-  /** Resolves when QEMU has closed the connection. */
+  /** Resolves when the connection is closed, by QEMU or by a fault. */
   readonly closed: Promise<void>;
 
   /** @param log told every line in either direction, `> ` or `< ` in front */
@@ -66,10 +66,17 @@ export class Qmp {
         this.#log(`< ${line}`);
         this.#take(JSON.parse(line) as Message);
       }
-    } finally {
-      for (const { reject } of this.#pending.values()) reject(new QmpError("QEMU closed the connection"));
-      this.#pending.clear();
+      this.#rejectAll(undefined);
+    } catch (error) {
+      this.#rejectAll(error);
     }
+  }
+
+  /** Whoever still waits learns why in vain. */
+  #rejectAll(cause: unknown): void {
+    const error = new QmpError("the connection to QEMU is closed", { cause });
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
   }
 
   #take({ id, event, data, error, return: value }: Message): void {

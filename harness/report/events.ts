@@ -44,6 +44,8 @@ export interface GuestBooted {
   cell: string;
   /** From QEMU's start to the probe's first word. */
   bootMs: number;
+  /** What the kernel complained about on the way, if it did. */
+  complaint?: string;
 }
 
 /** A cell is left out. Ends the cell. */
@@ -57,9 +59,7 @@ export interface CellSkip {
 export interface WorldChecked {
   type: "world-checked";
   cell: string;
-  verdict: "match" | "known" | "mismatch";
-  /** Names of the known issues that explain the differences. */
-  deviations: string[];
+  verdict: "match" | "mismatch";
   durationMs: number;
   failure?: Failure;
 }
@@ -75,7 +75,7 @@ export interface ScenarioEnd {
   verdict: Verdict;
   /** Names of the known issues that explain the differences; not empty when the verdict is `known`. */
   deviations: string[];
-  /** How many steps were run. */
+  /** How many steps it has. */
   steps: number;
   durationMs: number;
   /** Why it was left out, when the verdict is `skip`; what happened, for a crash, a hang or a fault. */

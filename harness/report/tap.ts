@@ -14,6 +14,7 @@ import type {
   CellStart,
   Event,
   Failure,
+  GuestBooted,
   ScenarioEnd,
   Verdict,
   WorldChecked,
@@ -129,7 +130,7 @@ class Cell {
       case "cell-start":
         return this.#body([commentLine(guestText(event))]);
       case "guest-booted":
-        return this.#body([commentLine(`guest booted in ${event.bootMs} ms`)]);
+        return this.#booted(event);
       case "cell-skip":
         return this.#skip(event);
       case "world-checked":
@@ -153,6 +154,13 @@ class Cell {
     this.#points++;
     if (isFailure(verdict)) this.#failed++;
     this.#body(pointLines({ ...point, number: this.#points }));
+  }
+
+  #booted({ bootMs, complaint }: GuestBooted): void {
+    this.#body([commentLine(`guest booted in ${bootMs} ms`)]);
+    if (complaint === undefined) return;
+    const diagnostics = { verdict: "crash", reason: `the kernel complained while booting\n${complaint}` };
+    this.#point("crash", { name: "boot", ok: false, diagnostics });
   }
 
   #skip({ reason }: CellSkip): void {
@@ -196,8 +204,8 @@ function guestText({ kernel, qemu, machine, accelerator }: CellStart): string {
 }
 
 function worldPoint(event: WorldChecked): UnnumberedPoint {
-  const { verdict, deviations, durationMs } = event;
-  const point = { name: "world", ...outcome(verdict, deviations), durationMs };
+  const { verdict, durationMs } = event;
+  const point = { name: "world", ...outcome(verdict, []), durationMs };
   return verdict === "match" ? point : { ...point, diagnostics: { verdict, ...failureKeys(event.failure) } };
 }
 

@@ -3,9 +3,9 @@ import fc from "fast-check";
 import { type Condition, conditionOf, perform, type Performance } from "../../harness/check/performance.ts";
 import { whyNot } from "../../harness/check/cast.ts";
 import { loadAllScenarios } from "../../harness/cli/configs.ts";
-import { GuestLost } from "../../harness/guest/guest.ts";
 import { type Answer, ok } from "../../harness/model/answer.ts";
 import { hex } from "../../harness/model/range_list.ts";
+import { INJECTION_FAULTS } from "../../harness/scenario/steps/injection.ts";
 import { AMD, type Rehearsed, rehearsed, scenarioOf, stageOf } from "./stage.ts";
 import { replyText, StandIn, type StandInPlan } from "./stand_in.ts";
 
@@ -54,13 +54,14 @@ t.test("all in one batch: the name, a mark before each step, the actions, the cl
   const marks = commands.filter((command) => command.startsWith("mark "));
   t.same(marks, SCENARIO.steps.map(({ text }, index) => `mark seed/one step ${index + 1} ${text}`));
   const actions = PLAYED.rehearsal.actions.map(({ action }) => action.command(NAMES));
-  t.same(commands.filter((command) => !/^(say|mark) /.test(command)).slice(0, -4), actions);
+  t.same(commands.filter((command) => !/^(say|mark) /.test(command)).slice(0, actions.length), actions);
   t.ok(actions.includes("group-open B 5"), "with the guest's own names");
   t.equal(commands[commands.indexOf("open c0") - 1], marks[0]);
-  t.same(commands.slice(-4), [
+  t.same(commands.slice(commands.lastIndexOf(actions.at(-1) ?? "") + 1), [
     "write /sys/module/resvinj/parameters/fail 0",
     "write /sys/module/resvinj/parameters/clear 1",
     "write /sys/module/vfio_iommu_type1/parameters/dma_entry_limit 65535",
+    ...INJECTION_FAULTS,
     "reset",
   ]);
 });
@@ -186,64 +187,81 @@ t.test("pages that stay locked don't hide the answer that was wrong before", asy
   t.match(found, { verdict: "mismatch", actionText: PLAYED.rehearsal.actions[12]?.action.text });
 });
 
-t.test("a kernel that taints itself has crashed, whatever it answered", async (t) => {
-  const log = [
-    "<6>[1.0] iovacheck: seed/one step 1 attach: A",
-    "<6>[1.1] iovacheck: seed/one step 2 map",
-    "<4>[1.2] ------------[ cut here ]------------",
-    "<4>[1.2] WARNING: CPU: 0",
-    "<6>[1.3] iovacheck: seed/one step 3 attach: B",
-  ];
-  const plan = { replies: repliesOf(answersOf(PLAYED, "right")), reset: "ok vmlck=0x7 taint=0x1200" };
-  t.same(await judged(PLAYED, { ...plan, log }), {
-    verdict: "crash",
-    reason: "the kernel tainted itself: 0x1000 became 0x1200",
-    stepIndex: 1,
-    actionText: "the kernel's log tells",
-    console: log.slice(2),
-    condition: { lockedPages: 7n, taint: 0x1200n },
+const LOG = [
+  "<14>[1.0] iovacheck: seed/one step 1 attach: A",
+  "<14>[1.1] iovacheck: seed/one step 2 map",
+  "<4>[1.2] ------------[ cut here ]------------",
+  "<4>[1.2] WARNING: CPU: 0",
+  "<14>[1.3] iovacheck: seed/one step 3 attach: B",
+];
+
+const COMPLAINTS: readonly [name: string, log: string[], taint: bigint, stepIndex: number | undefined][] = [
+  ["it warns and taints itself", LOG, 0x1200n, 1],
+  ["it warns and was tainted before", LOG, 0x1000n, 1],
+  ["it taints itself without a word", LOG.slice(0, 2), 0x1200n, 1],
+  ["it warned before the first step", ["<4>[0.1] WARNING: at boot", ...LOG], 0x1000n, undefined],
+];
+
+for (const [name, log, taint, stepIndex] of COMPLAINTS) {
+  t.test(`a kernel that complains has crashed, whatever it answered: ${name}`, async (t) => {
+    const replies = repliesOf(answersOf(PLAYED, "right"));
+    const found = await judged(PLAYED, { replies, reset: `ok vmlck=0x7 taint=${hex(taint)}`, log });
+    t.match(found, { verdict: "crash", reason: `from 0x1000 to ${hex(taint)}`, condition: { taint } });
+    t.equal(found.stepIndex, stepIndex);
+    const complaint = log.findIndex((line) => line.startsWith("<4>"));
+    t.same(found.console, complaint < 0 ? log : log.slice(complaint));
   });
-  const { stepIndex } = await judged(PLAYED, { ...plan, log: ["<4>[0.1] WARNING: at boot", ...log] });
-  t.equal(stepIndex, undefined, "no step of ours is to blame for what came before it");
+}
+
+t.test("what the probe itself wrote into the log is no complaint", async (t) => {
+  const log = ["<14>[1.0] iovacheck: seed/one step 1 say BUG: and WARNING: "];
+  const found = await judged(PLAYED, { replies: repliesOf(answersOf(PLAYED, "right")), log });
+  t.equal(found.verdict, "match");
 });
 
 for (const loss of ["crash", "hang", "harness-fault"] as const) {
   t.test(`a guest that is lost: ${loss}`, async (t) => {
-    const lost = new GuestLost(loss, "it is gone", ["a", "b"]);
-    const index = PLAYED.rehearsal.actions.findIndex(({ action }) => action.text.startsWith("unmap "));
-    const found = await judged(PLAYED, {
-      replies: repliesOf(answersOf(PLAYED, "right")),
-      lostAt: index,
-      loss: lost,
-    });
-    t.same(found, {
+    const replies = repliesOf(answersOf(PLAYED, "right"));
+    const at = PLAYED.rehearsal.actions.findIndex(({ action }) => action.text.startsWith("unmap "));
+    t.same(await judged(PLAYED, { replies, lost: { at, loss } }), {
       verdict: loss,
       reason: "it is gone",
       console: ["a", "b"],
       stepIndex: 5,
-      actionText: PLAYED.rehearsal.actions[index]?.action.text,
+      actionText: SCENARIO.steps[5]?.text,
     });
+    const early = await judged(PLAYED, { replies, lost: { at: 0, loss } });
+    t.match(early, { verdict: loss });
+    t.equal(early.stepIndex, undefined, "in no step while it is prepared");
   });
 }
 
 t.test("a request that the probe doesn't understand is a fault of the harness", async (t) => {
   const replies = repliesOf(answersOf(PLAYED, "right"));
   const found = await judged(PLAYED, { replies: replies.with(8, "bad no such command") });
-  t.match(found, {
-    verdict: "harness-fault",
-    reason: 'the probe replied "bad no such command"',
-    stepIndex: 0,
-    actionText: PLAYED.rehearsal.actions[8]?.action.text,
-  });
-  t.equal(found.condition, undefined, "nothing more is asked of this guest");
+  t.same(found, { verdict: "harness-fault", reason: 'the probe replied "bad no such command"' });
 });
 
-for (const command of ["say", "mark", "write /sys/module/resvinj/parameters/fail", "reset"]) {
-  t.test(`a guest that can't be marked or cleaned is a fault of the harness: ${command}`, async (t) => {
+const UNCLEAN: readonly [command: string, reply: string, reason: RegExp][] = [
+  ["say", "err EIO", /^say seed\/one: EIO$/],
+  ["mark", "err EIO", /^mark seed\/one step 1 .*: EIO$/],
+  ["write /sys/module/resvinj/parameters/fail", "err EIO", /parameters\/fail 0: EIO$/],
+  ["reset", "err EIO", /^reset: EIO$/],
+  ["reset", "ok", /^the probe answered reset with ok$/],
+  ["reset", "ok vmlck=many taint=0x0", /^the probe answered reset with /],
+  ...INJECTION_FAULTS.map((command): [string, string, RegExp] => [
+    command,
+    "ok value=1",
+    /^regions were not injected as asked: .* gave 1$/,
+  ]),
+];
+
+for (const [command, reply, reason] of UNCLEAN) {
+  t.test(`a guest that can't be marked or cleaned: ${command} gives ${reply}`, async (t) => {
     const replies = repliesOf(answersOf(PLAYED, "right"));
-    const found = await judged(PLAYED, { replies, instead: [command, "err EIO"] });
-    t.match(found, { verdict: "harness-fault", reason: new RegExp(`^${command}.*: EIO$`) });
-    t.equal(found.condition, undefined);
+    const found = await judged(PLAYED, { replies, instead: [command, reply] });
+    t.match(found, { verdict: "harness-fault", reason });
+    t.equal(found.condition, undefined, "nothing more is asked of it");
   });
 }
 
@@ -256,5 +274,5 @@ t.test("what is no word of the guest is not swallowed", async (t) => {
 });
 
 t.test("the condition of a guest", async (t) => {
-  t.same(conditionOf(ok({ vmlck: "0x7", taint: "0x1000" })), BEFORE);
+  t.same(conditionOf(RESET), BEFORE);
 });

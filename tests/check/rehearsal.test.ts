@@ -97,6 +97,9 @@ for (const [lines, message] of CONTRADICTIONS) {
 t.test("an author is held against what is right, not against a known fault", async (t) => {
   const steps = ["steps:", "- attach: A", "- attach: B", "- detach: B", "  holes: []"];
   t.same(rehearsed(scenarioOf(GROUP_AT_EDGE, ...steps)).rehearsal.contradictions, []);
+  const twice = ["- map: { iova: top-0xfff, size: 4KiB }", "- map: { iova: top-0xfff, size: 4KiB }"];
+  const scenario = scenarioOf("steps:", "- attach: A", ...twice, "  expect: EEXIST");
+  t.same(rehearsed(scenario, stageOf(AMD)).rehearsal.contradictions, []);
 });
 
 const DEVIATIONS: readonly [
@@ -130,6 +133,15 @@ t.test("predictions differ only where a deviation is named", async (t) => {
   t.same(differing.map(({ action, stepIndex }) => `${stepIndex} ${action.text}`), ["2 state"]);
 });
 
+t.test("a scenario may map a quarter of the guest's memory", async (t) => {
+  const mapping = (size: string) => scenarioOf(`steps: [attach: A, map: { iova: 0x0, size: ${size} }]`);
+  t.doesNotThrow(() => rehearsed(mapping("64MiB")));
+  t.throws(() => rehearsed(mapping("64MiB+4KiB")), {
+    name: "ConfigError",
+    message: /^seed\/a\.yaml:3:20: map: .*: maps more than 0x4000000 bytes/,
+  });
+});
+
 t.test("a step that can't be played is the author's fault", async (t) => {
   t.throws(() => rehearsed(scenarioOf("steps: [close: c0]")), {
     name: "ConfigError",
@@ -159,7 +171,7 @@ function tampering(apply: (state: State) => State): Scenario {
 t.test("a model that breaks its invariants is stopped where it does", async (t) => {
   const play = (apply: (state: State) => State) => {
     const scenario = tampering(apply);
-    return rehearse(scenario, castScenario(scenario, stageOf()), stageOf().version);
+    return rehearse(scenario, castScenario(scenario, stageOf()), stageOf());
   };
   t.doesNotThrow(() => play((state) => state));
   t.throws(() => play((state) => ({ ...state, groups: new Map() })), {

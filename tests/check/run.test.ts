@@ -24,7 +24,6 @@ const world = (verdict: "match" | "mismatch"): Event => ({
   type: "world-checked",
   cell: "c",
   verdict,
-  deviations: [],
   durationMs: 1,
 });
 
@@ -49,7 +48,12 @@ const CODES: readonly [name: string, events: Event[], code: number][] = [
   ["harness-fault", [ended("match"), ended("harness-fault")], 3],
   ["a difference outweighs a fault", [ended("harness-fault"), ended("mismatch")], 1],
   ["the world differs", [world("mismatch"), cellEnd()], 1],
-  ["the world is as predicted", [world("match"), cellEnd()], 0],
+  ["the world is as predicted, but nothing was played", [world("match"), cellEnd()], 3],
+  ["a kernel that complains while it boots", [
+    { type: "guest-booted", cell: "c", bootMs: 1, complaint: "WARNING" },
+    ended("match"),
+  ], 1],
+  ["a kernel that boots in silence", [{ type: "guest-booted", cell: "c", bootMs: 1 }, ended("match")], 0],
   ["a cell that crashed", [ended("match"), cellEnd("crash")], 1],
   ["a cell that hung", [cellEnd("hang")], 1],
   ["a cell with a fault", [ended("match"), cellEnd("harness-fault")], 3],
@@ -76,10 +80,11 @@ function cell(id: string, artifactsDir: string, start: () => Error): CellPlan {
   return {
     id,
     kernelSpec: "debian:6.12",
+    kernelVersion: version("6.12"),
     qemuSpec: "debian:10.0",
     qemuVersion: version("10.0"),
     machine: machineWith(INTEL),
-    scenarios: [scenarioOf("steps: [info]")],
+    scenarios: [scenarioOf("steps: [attach: A]")],
     artifactsDir,
     limits: { bootTimeoutMs: 1, replyTimeoutMs: 1 },
     guestPlan: () => Promise.reject(start()),
@@ -157,21 +162,42 @@ t.test("no more guests at a time than jobs", async (t) => {
 
 t.test("an interruption ends the run before the next cell", async (t) => {
   const interruption = new AbortController();
-  const start = () => {
-    interruption.abort();
-    return new CannotTestError("interrupted in the middle");
-  };
   const dir = t.testdir();
-  const { exitCode, events, cells } = await run(
-    [cell("a", dir, start), cell("b", dir, start)],
-    1,
-    interruption,
-  );
+  const started: string[] = [];
+  const start = (id: string) =>
+    cell(id, dir, () => {
+      started.push(id);
+      interruption.abort();
+      return new CannotTestError("interrupted in the middle");
+    });
+  const { exitCode, events } = await run([start("a"), start("b")], 1, interruption);
   t.equal(exitCode, 130);
-  t.same(cells, ["a"]);
+  t.same(started, ["a"]);
   t.match(events.at(-1), { type: "run-end", exitCode: 130, stopped: "interrupted" });
 });
 
-t.test("a fault of the program is no verdict", async (t) => {
-  await t.rejects(run([cell("a", t.testdir(), () => new TypeError("ours"))]), { name: "TypeError" });
+t.test("a fault of the program is no verdict, and told when the other cells have ended", async (t) => {
+  const dir = t.testdir();
+  const ends: string[] = [];
+  const slow = {
+    ...cell("b", dir, () => new Error()),
+    guestPlan: async () => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      ends.push("b");
+      throw new CannotTestError("b");
+    },
+  };
+  const broken = cell("a", dir, () => new TypeError("ours"));
+  await t.rejects(run([broken, slow, cell("c", dir, () => new TypeError("started"))], 2), {
+    message: "ours",
+  });
+  t.same(ends, ["b"]);
+});
+
+t.test("a scenario that can't be played as written is the user's to mend, before any guest", async (t) => {
+  const scenarios = [scenarioOf("steps: [close: c0]"), scenarioOf("steps: [attach: A]")];
+  const wrong = { ...cell("a", t.testdir(), () => new TypeError("started")), scenarios };
+  await t.rejects(run([wrong]), { name: "ConfigError", message: /container c0 is not open$/ });
+  const contradicted = { ...wrong, scenarios: [scenarioOf("steps: [{ attach: A, expect: EPERM }]")] };
+  await t.rejects(run([contradicted]), { name: "ConfigError", message: /the author expects EPERM/ });
 });

@@ -15,7 +15,8 @@ export const VIRTIO = "{ kind: virtio, address-bits: 39 }";
 export function stageOf(iommu = INTEL, kernel = "6.12.117"): Stage {
   const machine = machineWith(iommu);
   const groups = predictedGroups(machine, { kernel: version(kernel), qemu: version("10.0.13") });
-  return { groups, iommuKind: machine.iommu.kind, version: version(kernel) };
+  const memoryBytes = BigInt(machine.memoryMib) << 20n;
+  return { groups, iommuKind: machine.iommu.kind, memoryBytes, version: version(kernel) };
 }
 
 /** The scenario seed/one with these lines below its name and rule. */
@@ -33,5 +34,5 @@ export interface Rehearsed {
 
 export function rehearsed(scenario: Scenario, stage = stageOf()): Rehearsed {
   const cast = castScenario(scenario, stage);
-  return { scenario, cast, rehearsal: rehearse(scenario, cast, stage.version) };
+  return { scenario, cast, rehearsal: rehearse(scenario, cast, stage) };
 }

@@ -1,18 +1,19 @@
 /** A guest that answers what it is told to. */
+import { GuestLost, type Loss } from "../../harness/guest/guest.ts";
 import type { Answer } from "../../harness/model/answer.ts";
 import { hex } from "../../harness/model/range_list.ts";
-import { GuestLost } from "../../harness/guest/guest.ts";
+import { INJECTION_FAULTS } from "../../harness/scenario/steps/injection.ts";
 
 export interface StandInPlan {
   /** The replies to a scenario's actions, in order. */
   readonly replies: readonly string[];
   /** The reply to `reset`. */
   readonly reset?: string;
-  /** What replaces the reply to a request that begins like this. */
+  /** What replaces the reply to requests that begin like this. */
   readonly instead?: readonly [command: string, reply: string];
   /** The guest is lost before it replies to this action. */
-  readonly lostAt?: number;
-  readonly loss?: GuestLost;
+  readonly lost?: { readonly at: number; readonly loss: Loss };
+  /** The kernel log. */
   readonly log?: readonly string[];
 }
 
@@ -27,11 +28,17 @@ export class StandIn {
     this.#plan = plan;
   }
 
-  async request(commands: readonly string[], onReply: (reply: string, index: number) => void): Promise<void> {
-    for (const [index, command] of commands.entries()) {
+  async request(commands: readonly string[]): Promise<string[]> {
+    const { lost } = this.#plan;
+    const replies: string[] = [];
+    for (const command of commands) {
       this.commands.push(command);
-      onReply(this.#reply(command), index);
+      if (isAction(command) && this.#actions === lost?.at) {
+        throw new GuestLost(lost.loss, "it is gone", ["a", "b"], { replies });
+      }
+      replies.push(this.#reply(command));
     }
+    return replies;
   }
 
   async kernelLog(): Promise<string[]> {
@@ -39,14 +46,16 @@ export class StandIn {
   }
 
   #reply(command: string): string {
-    const { replies, reset = "ok vmlck=0x0 taint=0x0", instead, lostAt, loss } = this.#plan;
+    const { replies, reset = "ok vmlck=0x0 taint=0x0", instead } = this.#plan;
     if (instead && command.startsWith(instead[0])) return instead[1];
-    if (/^(say|mark) /.test(command)) return "ok";
-    if (this.#actions === lostAt && loss) throw loss;
-    const reply = replies[this.#actions++];
-    return reply ?? (command === "reset" ? reset : "ok");
+    const reply = isAction(command) ? replies[this.#actions++] : undefined;
+    if (reply !== undefined) return reply;
+    if (INJECTION_FAULTS.includes(command)) return "ok value=0";
+    return command === "reset" ? reset : "ok";
   }
 }
+
+const isAction = (command: string): boolean => !/^(say|mark) /.test(command);
 
 /** An answer as the probe writes it; its locked memory has `baselinePages` that were there before. */
 export function replyText({ errno, values }: Answer, baselinePages = 0n): string {

@@ -65,7 +65,9 @@ function start(args: readonly string[], { cwd = ROOT }: Options): Running {
   return {
     pid: child.pid,
     outcome,
-    printed: (text) => stdout.until(text),
+    printed: async (text) => {
+      if (!await stdout.holds(text)) throw new Error(`it never printed ${text}: ${await stderr.whole}`);
+    },
     kill: (signal) => child.kill(signal),
   };
 }
@@ -80,13 +82,14 @@ class Text {
     this.whole = this.#read(stream);
   }
 
-  async until(text: string): Promise<void> {
+  /** Resolves as soon as the text is there, and to false when the stream ends without. */
+  async holds(text: string): Promise<boolean> {
     let over = false;
     const end = this.whole.then(() => void (over = true));
-    while (!this.#text.includes(text)) {
-      if (over) throw new Error(`the output ended without ${JSON.stringify(text)}`);
+    while (!this.#text.includes(text) && !over) {
       await Promise.race([end, new Promise<void>((wake) => this.#waiting.push(wake))]);
     }
+    return this.#text.includes(text);
   }
 
   async #read(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {

@@ -1,7 +1,11 @@
-// deadline: 200 s
-/** Kernels that crash, warn or hang: the verdict names the step, and the other scenarios still get theirs. */
+// deadline: 300 s
+/**
+ * Kernels that crash, warn or hang: the verdict names the step, and the other scenarios still get theirs.
+ * Modules that can't be tested at all are no fault of the kernel.
+ */
 import t from "#tap";
-import { runGuests } from "./command.ts";
+import { join } from "node:path";
+import { run, runGuests } from "./command.ts";
 import { buildMutant } from "./mutant.ts";
 import { guestDirs, outDir } from "./out_dir.ts";
 import { leftAfter } from "./processes.ts";
@@ -57,3 +61,30 @@ for (const { name, instead, verdict, reason } of FAULTS) {
     t.same(await leftAfter(dir, 0), []);
   });
 }
+
+t.test("a module of another kernel can't be tested", async (t) => {
+  const module = await buildMutant("debian:6.1", "unchanged", []);
+  const args = ["--kernel", KERNEL, "--machine", "intel-iommu", "--module", module];
+  const { code, stderr, tap } = await runGuests([...args, "--out", await outDir(t), "smoke"]);
+  t.equal(code, 3, "exit code", { stderr });
+  t.same(tap.faults, []);
+  const reason = /could not load \S*vfio_iommu_type1\.ko:ENOEXEC/;
+  t.match(tap.cells, [{ ok: false, diagnostics: { verdict: "harness-fault", reason } }]);
+});
+
+t.test("a module that no guest loads is a mistake", async (t) => {
+  const dir = await outDir(t);
+  const module = join(dir, "of-no-guest.ko");
+  await Deno.copyFile(await buildMutant(KERNEL, "unchanged", []), module);
+  const { code, stdout, stderr } = await run([
+    "--kernel",
+    KERNEL,
+    "--module",
+    module,
+    "--out",
+    join(dir, "run"),
+  ]);
+  t.equal(code, 2, "exit code", { stderr });
+  t.match(stderr, /^iovacheck: --module: no guest of \S+ loads of_no_guest; they load vfio, /m);
+  t.equal(stdout, "", "no run has begun");
+});

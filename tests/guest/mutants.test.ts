@@ -1,4 +1,4 @@
-// deadline: 400 s
+// deadline: 600 s
 /** The power of the suite: a kernel with one small fault must not pass. */
 import t from "#tap";
 import { runGuests } from "./command.ts";

@@ -59,7 +59,7 @@ t.test("a QEMU that goes leaves no command waiting", async (t) => {
   for (const result of await asked) {
     t.match(result, {
       status: "rejected",
-      reason: { name: "QmpError", message: "QEMU closed the connection" },
+      reason: { name: "QmpError", message: "the connection to QEMU is closed" },
     });
   }
   await qmp.closed;

@@ -1,4 +1,4 @@
-// deadline: 200 s
+// deadline: 300 s
 /** What a run leaves behind when it is ended, and when it can't begin. */
 import t from "#tap";
 import { join } from "node:path";
@@ -52,6 +52,13 @@ t.test("two runs at once share the cache", async (t) => {
     t.same(tap.faults, []);
     t.ok(tap.cells[0] && tap.cells[0].points.length > 1);
   }
+});
+
+t.test("what is named twice is run once", async (t) => {
+  const twice = ["--machine", "intel-iommu", "--machine", "intel-iommu"];
+  const { code, stderr, tap } = await runGuests([...twice, "--out", await outDir(t), "smoke"]);
+  t.equal(code, 0, "exit code", { stderr });
+  t.equal(tap.cells.length, 1);
 });
 
 const WRONG: readonly [args: string[], code: number, message: RegExp][] = [

@@ -24,7 +24,7 @@ export async function socketPair(): Promise<SocketPair> {
   let rest = "";
   return {
     near,
-    far,
+
     async send(text) {
       const bytes = typeof text === "string" ? new TextEncoder().encode(text) : text;
       for (let sent = 0; sent < bytes.length;) sent += await far.write(bytes.subarray(sent));

@@ -65,6 +65,9 @@ export function injectionActions(
   return [clearRegionsAction, listOrderAction(order), ...adds, ...looks];
 }
 
+/** Requests that tell whether the module failed to do what it was asked, each `0` when it didn't. */
+export const INJECTION_FAULTS: readonly string[] = [`read ${PARAMETERS}/missed`, `read ${PARAMETERS}/nomem`];
+
 /** Makes one of the next collections of a group's regions fail with ENOMEM; 1 is the next, 0 none. */
 export const failCollectionAction = (call: number): Action => ({
   text: `fail-collection ${call}`,

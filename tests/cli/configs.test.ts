@@ -1,0 +1,33 @@
+import t from "#tap";
+import { loadAllMachines, loadAllScenarios, loadAllSuites, loadPins } from "../../harness/cli/configs.ts";
+import { parseKernelSpec, parseQemuSpec } from "../../harness/components/spec.ts";
+import { selectScenarios } from "../../harness/scenario/suite.ts";
+
+t.test("the pins are specs that can be read", async (t) => {
+  const { kernel, qemu } = await loadPins();
+  t.doesNotThrow(() => parseKernelSpec(kernel));
+  t.doesNotThrow(() => parseQemuSpec(qemu));
+});
+
+t.test("every machine, in files that are named from the project's root", async (t) => {
+  const machines = await loadAllMachines();
+  const names = machines.map(({ name }) => name);
+  t.ok(names.includes("intel-iommu") && names.includes("amd-iommu") && names.includes("virtio-iommu"));
+  t.equal(new Set(names).size, names.length, "each once");
+  t.ok(machines.every(({ position }) => /^configs\/machines\/[\w-]+\.yaml$/.test(position.file)));
+});
+
+t.test("every scenario, under the name of its folder", async (t) => {
+  const scenarios = await loadAllScenarios();
+  t.ok(scenarios.length > 50, `${scenarios.length} scenarios`);
+  for (const { id, position } of scenarios) {
+    const [, folder] = /^configs\/scenarios\/([\w-]+)\/[\w-]+\.yaml$/.exec(position.file) ?? [];
+    if (folder === undefined || !id.startsWith(`${folder}/`)) t.fail(`${id} in ${position.file}`);
+  }
+});
+
+t.test("every suite selects something", async (t) => {
+  const [scenarios, suites] = [await loadAllScenarios(), await loadAllSuites()];
+  t.ok(suites.length > 0);
+  for (const { name } of suites) t.ok(selectScenarios(scenarios, suites, [name]).length > 0, name);
+});

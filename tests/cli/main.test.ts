@@ -1,0 +1,64 @@
+/** The command line as its users see it, as far as it gets without components and guests. */
+import t from "#tap";
+import { join, resolve } from "node:path";
+
+const ROOT = resolve(import.meta.dirname ?? ".", "../..");
+
+/** Runs iovacheck with the permissions to read and to say something, and no other. */
+async function iovacheck(args: readonly string[], cwd = ROOT) {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--no-prompt", "--config", join(ROOT, "deno.json")],
+      ...["--allow-read", "--allow-env", "--allow-sys"],
+      join(ROOT, "harness/main.ts"),
+      ...args,
+    ],
+    cwd,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}
+
+const WRONG: readonly [args: string[], message: RegExp][] = [
+  [["run", "--frobnicate"], /^error: unknown option '--frobnicate'/],
+  [["run", "--jobs", "0"], /^error: .*write a whole number from 1 up/],
+  [["run", "--jobs", "many"], /^error: .*write a whole number from 1 up/],
+  [["run", "--reply-timeout", "1.5"], /^error: .*write a whole number from 1 up/],
+  [["run", "--accel", "hvf"], /^error: .*write auto, kvm or tcg/],
+  [["run", "--machine", "intel"], /^iovacheck: no machine is called intel; there are intel-iommu, /],
+  [["run", "smok"], /^iovacheck: no suite, folder or scenario is called smok; did you mean smoke/],
+  [["run", "--module", "no-such.ko"], /^iovacheck: --module no-such\.ko: /],
+  [["scenarios", "seed/nothing-like-it-at-all"], /^iovacheck: no suite, folder or scenario is called /],
+  [["frobnicate"], /^error: unknown command 'frobnicate'/],
+  [["machines", "too", "many"], /^error: too many arguments/],
+];
+
+for (const [args, message] of WRONG) {
+  t.test(`${args.join(" ")}: exit code 2 and one line`, async (t) => {
+    const { code, stdout, stderr } = await iovacheck(args);
+    t.equal(code, 2);
+    t.match(stderr, message);
+    t.match(stderr, /^[^\n]+\n$/, "one line");
+    t.equal(stdout, "");
+  });
+}
+
+t.test("lists, from any folder", async (t) => {
+  const machines = await iovacheck(["machines"], t.testdir());
+  t.match(machines, { code: 0, stderr: "" });
+  t.match(
+    machines.stdout,
+    /^MACHINE +IOMMU +GROUPS +FILE\nintel-iommu +intel, 39 bits +edu, edu, edu, edu x2 +/,
+  );
+  const scenarios = await iovacheck(["scenarios", "smoke"]);
+  t.match(scenarios, { code: 0, stderr: "" });
+  t.match(scenarios.stdout, /^SCENARIO +RULE +FILE\n(smoke\/\S+ +.*§.* configs\/scenarios\/smoke\/.*\n)+$/);
+});
+
+t.test("help is no error", async (t) => {
+  const { code, stdout } = await iovacheck(["run", "--help"]);
+  t.equal(code, 0);
+  t.match(stdout, /^Usage: iovacheck run .*--reply-timeout <seconds>/s);
+});
