@@ -18,7 +18,7 @@ import { readBackAction } from "../scenario/steps/info.ts";
 import { injectionActions } from "../scenario/steps/injection.ts";
 import { allowUnsafeInterruptsAction } from "../scenario/steps/parameter.ts";
 import { mappingsAlive } from "../scenario/steps/verify.ts";
-import type { Cast } from "./cast.ts";
+import type { Cast, Stage } from "./cast.ts";
 
 /** One operation with its predictions. */
 export interface Rehearsed {
@@ -51,28 +51,27 @@ export interface Rehearsal {
 export function rehearse(
   scenario: Scenario,
   cast: Cast,
-  on: { version: KernelVersion; memoryBytes: bigint },
+  { version, memoryBytes }: Pick<Stage, "version" | "memoryBytes">,
 ): Rehearsal {
-  const { version } = on;
-  const stage = new TwoModels(version, cast, on.memoryBytes / MAPPABLE_PART);
+  const models = new TwoModels(version, cast, memoryBytes / MAPPABLE_PART);
   const needsParameter = !cast.plainGroup.iommu.isolatesInterrupts;
   for (const action of injectionActions(cast.injected, cast.world, scenario.listOrder)) {
-    stage.perform(action, undefined);
+    models.perform(action, undefined);
   }
-  stage.perform(allowUnsafeInterruptsAction(scenario.allowUnsafeInterrupts ?? needsParameter), undefined);
+  models.perform(allowUnsafeInterruptsAction(scenario.allowUnsafeInterrupts ?? needsParameter), undefined);
   const contradictions: ConfigError[] = [];
   for (const [index, step] of scenario.steps.entries()) {
     try {
-      const fault = stage.play(step, index);
+      const fault = models.play(step, index);
       if (fault !== undefined) contradictions.push(new ConfigError(step.position, `${step.text}: ${fault}`));
     } catch (error) {
       if (!(error instanceof HandleError || error instanceof RangeError)) throw error;
       throw new ConfigError(step.position, `${step.text}: ${error.message}`);
     }
   }
-  stage.showMappings(scenario.steps.length - 1);
-  const { actions } = stage;
-  const leakedPages = leakedAtClose(stage.real);
+  models.showMappings(scenario.steps.length - 1);
+  const { actions } = models;
+  const leakedPages = leakedAtClose(models.real);
   const deviations = exercisedDeviations(actions, leakedPages, cast, version);
   return { actions, deviations, leakedPages, contradictions };
 }

@@ -11,7 +11,7 @@ const UNITS: Readonly<Record<string, bigint>> = {
 /** Named addresses that a term may use, such as `top`, the last address of the aperture. */
 export type Symbols = Readonly<Record<string, bigint>>;
 
-const TERM = /\s*([+-]?)\s*(0x[0-9a-fA-F_]+|\d+(?:KiB|MiB|GiB|TiB)?|[a-z]+)/y;
+const TERM = /\s*([+-]?)\s*(0x[0-9a-fA-F][0-9a-fA-F_]*|\d+(?:KiB|MiB|GiB|TiB)?|[a-z]+)/y;
 
 /**
  * The value of a sum of hexadecimal or decimal numbers, numbers with a unit and symbols.
@@ -44,7 +44,7 @@ function termValue(term: string, symbols: Symbols): bigint {
   const unit = /[KMGT]iB$/.exec(term)?.[0];
   if (unit) return BigInt(term.slice(0, -unit.length)) * (UNITS[unit] ?? 1n);
   if (/^\d/.test(term)) return BigInt(term.replaceAll("_", ""));
-  const value = symbols[term];
+  const value = Object.hasOwn(symbols, term) ? symbols[term] : undefined;
   if (value === undefined) {
     throw new RangeError(`no address is called ${term}; there are ${Object.keys(symbols).join(", ")}`);
   }

@@ -1,9 +1,9 @@
 /** Scenarios: named lists of steps, read from YAML. */
 import * as z from "zod";
 import { ConfigError, type Loaded, loadYaml, parseYaml, type Position, positionText } from "../config.ts";
-import { type Expectation, EXPECTATION_SHAPE } from "./expectation.ts";
+import { type Expectation, EXPECTATION_SHAPE, VERSION_BOUND } from "./expectation.ts";
 import { STEP_KINDS } from "./kinds.ts";
-import { GROUP, REGIONS } from "./schemas.ts";
+import { CONTAINER, DEFAULT_CONTAINER, GROUP, REGIONS } from "./schemas.ts";
 import type { Step } from "./step.ts";
 import type { ListOrder } from "./steps/injection.ts";
 
@@ -16,7 +16,7 @@ const CONDITIONS = z.strictObject({
   iommu: z.array(z.enum(["intel", "amd", "virtio"])).optional(),
   "interrupts-isolated": z.boolean().optional(),
   "address-bits": z.bigint().optional().describe("Width of the aperture"),
-  kernel: z.array(z.string().regex(/^(<|>=)\d+\.\d+(\.\d+)?$/, "write a bound such as <6.18")).optional(),
+  kernel: z.array(VERSION_BOUND).optional(),
 }).describe("Where the scenario makes sense; left out, everywhere");
 
 /** One document of a scenario file; its steps are checked one by one, see kinds.ts. */
@@ -112,10 +112,11 @@ function toStep(document: Loaded<unknown>, written: unknown, index: number): Ste
     : { ...written as object };
   const names = Object.keys(fields).filter((key) => !(key in EXPECTATION_SHAPE));
   const name = names[0];
-  const kind = name === undefined ? undefined : STEP_KINDS[name];
+  const kind = name !== undefined && Object.hasOwn(STEP_KINDS, name) ? STEP_KINDS[name] : undefined;
   if (name === undefined || !kind) {
     const known = Object.keys(STEP_KINDS).join(", ");
-    throw new ConfigError(position, `no step is called ${name ?? String(written)}; there are ${known}`);
+    const fault = name === undefined ? "this step doesn't say what to do" : `no step is called ${name}`;
+    throw new ConfigError(position, `${fault}; there are ${known}`);
   }
   if (names.length > 1) {
     throw new ConfigError(
@@ -127,6 +128,9 @@ function toStep(document: Loaded<unknown>, written: unknown, index: number): Ste
     ? parseBare(kind.schema, name, position)
     : document.parse(kind.schema, [...path, name]);
   const { expect, returns, holes } = fields;
+  if (holes !== undefined && containerOf(fields[name]) !== DEFAULT_CONTAINER) {
+    throw new ConfigError(document.at([...path, "holes"]), `holes are those of ${DEFAULT_CONTAINER} only`);
+  }
   return {
     text: stepText(name, fields[name]),
     position,
@@ -151,6 +155,12 @@ function parseExpectation(
     document.parse(EXPECTATION_SHAPE[key as keyof typeof EXPECTATION_SHAPE] as z.ZodType, [...path, key]),
   ]);
   return z.strictObject(EXPECTATION_SHAPE).parse(Object.fromEntries(entries));
+}
+
+/** The container that a step's arguments name. */
+function containerOf(args: unknown): string {
+  const named = typeof args === "object" && args !== null && "container" in args ? args.container : args;
+  return CONTAINER.safeParse(named).data ?? DEFAULT_CONTAINER;
 }
 
 /** The step on one line, nearly as the file has it. */

@@ -1,8 +1,11 @@
 /** Schema parts that several kinds of step share. */
 import * as z from "zod";
 
-export const GROUP = z.string().regex(/^[A-Z][A-Za-z0-9]*$/, "write a group name such as A");
-export const CONTAINER = z.string().regex(/^c\d+$/, "write a container such as c0");
+export const GROUP = z.string().regex(
+  /^[A-Z][A-Za-z0-9]{0,15}$/,
+  "write a group name of up to 16 letters and digits, such as A",
+);
+export const CONTAINER = z.string().regex(/^c\d{1,3}$/, "write a container such as c0");
 export const DEFAULT_CONTAINER = "c0";
 export const ADDRESS = z.union([z.bigint(), z.string()])
   .describe("A number or a sum: 0x1000, 64KiB, top-4KiB+1");

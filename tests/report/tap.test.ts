@@ -116,7 +116,6 @@ t.test("a run with every verdict", async (t) => {
       type: "world-checked",
       cell: "a",
       verdict: "match",
-      deviations: [],
       durationMs: 3,
     },
     ...verdicts.map((verdict) => scenarioEnd("a", `seed/${verdict}`, verdict)),

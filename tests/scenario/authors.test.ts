@@ -71,7 +71,12 @@ const scenarios = await loadFolders();
 const stages = PLATFORMS.flatMap(([kernel, qemu]) =>
   machines.map((machine) => {
     const groups = predictedGroups(machine, { kernel: version(kernel), qemu: version(qemu) });
-    const stage: Stage = { groups, iommuKind: machine.iommu.kind, version: version(kernel) };
+    const stage: Stage = {
+      groups,
+      iommuKind: machine.iommu.kind,
+      memoryBytes: 256n << 20n,
+      version: version(kernel),
+    };
     return { stage, where: `${machine.name}, kernel ${kernel}, QEMU ${qemu}` };
   })
 );
@@ -79,7 +84,7 @@ const played: Played[] = stages.flatMap(({ stage, where }) =>
   scenarios.filter((scenario) => whyNot(scenario, stage) === undefined).map((scenario) => ({
     scenario,
     where,
-    rehearsal: rehearse(scenario, castScenario(scenario, stage), stage.version),
+    rehearsal: rehearse(scenario, castScenario(scenario, stage), stage),
   }))
 );
 

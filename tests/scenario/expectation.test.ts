@@ -22,7 +22,7 @@ function version(text: string): KernelVersion {
 function contradictions(steps: string, kernel = "6.12.117"): string[] {
   if (!MACHINE) throw new Error("no machine");
   const groups = predictedGroups(MACHINE, { kernel: version(kernel), qemu: version("10.0.13") });
-  const stage = { groups, iommuKind: "intel", version: version(kernel) };
+  const stage = { groups, iommuKind: "intel", memoryBytes: 256n << 20n, version: version(kernel) };
   const text = `scenario: one
 rule: §1
 groups: { A: {}, B: { reserved: ["0x40000000..0x400fffff reserved"] } }
@@ -30,7 +30,7 @@ steps:
   - attach: A
 ${steps}`;
   return parseScenarios(text, "a.yaml", "seed")
-    .flatMap((scenario) => rehearse(scenario, castScenario(scenario, stage), stage.version).contradictions)
+    .flatMap((scenario) => rehearse(scenario, castScenario(scenario, stage), stage).contradictions)
     .map(({ message }) => message);
 }
 

@@ -21,13 +21,13 @@ function header(lines: string): string {
 function stage(): Stage {
   if (!MACHINE) throw new Error("no machine");
   const groups = predictedGroups(MACHINE, { kernel: VERSION, qemu: QEMU });
-  return { groups, iommuKind: "intel", version: VERSION };
+  return { groups, iommuKind: "intel", memoryBytes: 256n << 20n, version: VERSION };
 }
 
 /** Reads a scenario and plays it, as far as that goes. */
 function play(text: string) {
   return parseScenarios(text, FILE, "seed").map((scenario) =>
-    rehearse(scenario, castScenario(scenario, stage()), VERSION)
+    rehearse(scenario, castScenario(scenario, stage()), stage())
   );
 }
 

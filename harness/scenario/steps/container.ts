@@ -1,6 +1,7 @@
 /** Steps on a container as a whole. */
 import * as z from "zod";
 import { checkExtension, close, open, setIommu } from "../../model/lifecycle.ts";
+import { U64_MAX } from "../../model/range_list.ts";
 import type { Action } from "../action.ts";
 import { CONTAINER, DEFAULT_CONTAINER } from "../schemas.ts";
 import { defineStep } from "../step.ts";
@@ -47,7 +48,7 @@ export const closeStep = defineStep(CONTAINER, function* (container) {
 export const setIommuStep = defineStep(
   z.strictObject({
     container: CONTAINER.default(DEFAULT_CONTAINER),
-    type: z.bigint().min(0n).describe("1 type1, 3 type1v2, 6 nesting"),
+    type: z.bigint().min(0n).max(U64_MAX).describe("1 type1, 3 type1v2, 6 nesting"),
   }),
   function* ({ container, type }) {
     yield setIommuAction(container, type);
@@ -55,7 +56,10 @@ export const setIommuStep = defineStep(
 );
 
 export const checkExtensionStep = defineStep(
-  z.strictObject({ container: CONTAINER.default(DEFAULT_CONTAINER), extension: z.bigint().min(0n) }),
+  z.strictObject({
+    container: CONTAINER.default(DEFAULT_CONTAINER),
+    extension: z.bigint().min(0n).max(0x7fffffffn),
+  }),
   function* ({ container, extension }) {
     yield checkExtensionAction(container, extension);
   },

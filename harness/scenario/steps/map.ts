@@ -1,6 +1,6 @@
 /** VFIO_IOMMU_MAP_DMA. */
 import * as z from "zod";
-import { MAP_READ, MAP_WRITE, mapDma, type MapRequest } from "../../model/dma.ts";
+import { MAP_READ, MAP_WRITE, mapDma, type MapRequest, PAGE_SIZE } from "../../model/dma.ts";
 import { hex } from "../../model/range_list.ts";
 import type { Action } from "../action.ts";
 import { evaluate } from "../address.ts";
@@ -32,23 +32,37 @@ export const mapAction = (container: string, request: MapRequest): Action => {
   };
 };
 
+/** Below this nothing is mapped in a process, and from that on no address is a user's. [x86-64] */
+const LOWEST_ADDRESS = 0x10000n;
+const USER_END = 0x800000000000n;
+
+/** An address at which the probe surely has no memory, so that the model can know the answer. */
+function nobodysAddress(vaddr: bigint): bigint {
+  const isAligned = vaddr % PAGE_SIZE === 0n;
+  if (!isAligned || vaddr < LOWEST_ADDRESS || vaddr >= USER_END) return vaddr;
+  throw new RangeError(`vaddr ${hex(vaddr)} may be the probe's; write one below ${hex(LOWEST_ADDRESS)}`);
+}
+
 export const mapStep = defineStep(
   z.strictObject({
     container: CONTAINER.default(DEFAULT_CONTAINER),
     iova: ADDRESS,
     size: ADDRESS,
-    access: z.enum(["r", "w", "rw", "-"]).default("rw"),
+    access: z.enum(["r", "w", "rw", "-"]).optional().describe("rw when left out"),
     flags: z.bigint().min(0n).max(0xffffffffn).optional()
       .describe("All flag bits as a number, instead of access"),
     vaddr: ADDRESS.optional().describe("Where the memory is said to be; left out, there is real memory"),
     argsz: ARGSZ.optional(),
+  }).refine(({ access, flags }) => access === undefined || flags === undefined, {
+    path: ["flags"],
+    message: "write access or flags, not both",
   }),
-  function* ({ container, iova, size, access, flags, vaddr, argsz }, { symbols }) {
+  function* ({ container, iova, size, access = "rw", flags, vaddr, argsz }, { symbols }) {
     yield mapAction(container, {
       iova: evaluate(iova, symbols),
       size: evaluate(size, symbols),
       flags: flags === undefined ? ACCESS[access] ?? 0 : Number(flags),
-      ...(vaddr === undefined ? {} : { vaddr: evaluate(vaddr, symbols) }),
+      ...(vaddr === undefined ? {} : { vaddr: nobodysAddress(evaluate(vaddr, symbols)) }),
       ...(argsz === undefined ? {} : { argsz }),
     });
   },

@@ -26,7 +26,10 @@ export const parameterStep = defineStep(
   z.strictObject({
     "allow-unsafe-interrupts": z.boolean().optional(),
     "dma-entry-limit": z.bigint().min(0n).max(0xffffffffn).optional(),
-  }),
+  }).refine(
+    (parameters) => Object.keys(parameters).length > 0,
+    "write allow-unsafe-interrupts, dma-entry-limit or both",
+  ),
   function* (parameters) {
     const allow = parameters["allow-unsafe-interrupts"];
     const limit = parameters["dma-entry-limit"];

@@ -1,5 +1,6 @@
 /** Walking the list: what is reported must be what is enforced. */
 import { MAP_READ, MAP_WRITE, PAGE_SIZE } from "../../model/dma.ts";
+import { openContainer } from "../../model/lifecycle.ts";
 import { type Range, U64_MAX } from "../../model/range_list.ts";
 import { CONTAINER } from "../schemas.ts";
 import { type Actions, defineStep, type Scene } from "../step.ts";
@@ -33,7 +34,9 @@ function attempts({ start, last }: Range): Attempt[] {
 }
 
 function* walk(container: string, scene: Scene): Actions {
-  for (const range of scene.state().containers.get(container)?.type1?.list ?? []) {
+  const { type1 } = openContainer(scene.state(), container);
+  if (!type1) throw new RangeError(`container ${container} has no IOMMU, and so no list to walk`);
+  for (const range of type1.list) {
     for (const attempt of attempts(range)) {
       const { answer } = yield mapAction(container, { ...attempt, flags: MAP_READ | MAP_WRITE });
       if (answer.errno === null) yield unmapAction(container, { ...attempt, flags: 0 });
