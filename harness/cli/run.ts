@@ -109,7 +109,7 @@ async function report(
   outDir: string,
   signal: AbortSignal,
 ): Promise<number> {
-  await Deno.mkdir(outDir, { recursive: true });
+  await makeFolder(outDir);
   using log = new EventLog(join(outDir, "events.jsonl"));
   const tap = new TapReporter((text) => void process.stdout.write(text));
   const line = process.stderr.isTTY ? new ProgressLine((text) => void process.stderr.write(text)) : undefined;
@@ -139,6 +139,15 @@ const isAbort = (error: unknown): boolean =>
   error instanceof Error &&
   (error.name === "AbortError" || ("isCanceled" in error && error.isCanceled === true));
 
+/** @throws UsageError for a folder that can't be made */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+  } catch (error) {
+    throw new UsageError(`--out ${folder}: can't be made (${(error as Error).message})`, { cause: error });
+  }
+}
+
 /** @throws UsageError for a folder that holds a run already: two in one couldn't be told apart */
 async function freshFolder(asked: string | undefined): Promise<string> {
   const folder = resolve(asked ?? join("out", timestamp()));
@@ -146,7 +155,9 @@ async function freshFolder(asked: string | undefined): Promise<string> {
     await Deno.stat(join(folder, "events.jsonl"));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return folder;
-    throw error;
+    throw new UsageError(`--out ${folder}: can't be looked into (${(error as Error).message})`, {
+      cause: error,
+    });
   }
   throw new UsageError(`--out ${asked}: holds an earlier run; name another folder or remove this one`);
 }

@@ -60,6 +60,10 @@ const DIFFERENCES: readonly [name: string, predicted: Answer, observed: Answer, 
     "l=(23 alike),23,24,25,26,27,(22 alike)",
     "l=(23 alike),23,24,26,27,(22 alike)",
   ]],
+  ["one of many equal items", ok({ l: Array(10).fill("x").join() }), ok({ l: Array(9).fill("x").join() }), [
+    "l=(7 alike),x,x,x",
+    "l=(7 alike),x,x",
+  ]],
   ["an item more at the end", ok({ l: list(0, 9) }), ok({ l: list(0, 9, "9") }), [
     "l=(7 alike),7,8",
     "l=(7 alike),7,8,9",

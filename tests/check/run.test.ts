@@ -170,28 +170,32 @@ t.test("an interruption ends the run before the next cell", async (t) => {
       interruption.abort();
       return new CannotTestError("interrupted in the middle");
     });
-  const { exitCode, events } = await run([start("a"), start("b")], 1, interruption);
+  const skipped = { ...start("c"), skip: "no such option" };
+  const { exitCode, events } = await run([start("a"), start("b"), skipped], 1, interruption);
   t.equal(exitCode, 130);
   t.same(started, ["a"]);
+  t.notOk(events.some(({ type }) => type === "cell-skip"));
   t.match(events.at(-1), { type: "run-end", exitCode: 130, stopped: "interrupted" });
 });
 
 t.test("a fault of the program is no verdict, and told when the other cells have ended", async (t) => {
   const dir = t.testdir();
-  const ends: string[] = [];
+  const told: string[] = [];
   const slow = {
     ...cell("b", dir, () => new Error()),
     guestPlan: async () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
-      ends.push("b");
+      told.push("b");
       throw new CannotTestError("b");
     },
   };
   const broken = cell("a", dir, () => new TypeError("ours"));
-  await t.rejects(run([broken, slow, cell("c", dir, () => new TypeError("started"))], 2), {
-    message: "ours",
+  const later = cell("c", dir, () => {
+    told.push("c");
+    return new CannotTestError("c");
   });
-  t.same(ends, ["b"]);
+  await t.rejects(run([broken, slow, later], 2), { message: "ours" });
+  t.same(told, ["b"], "and no further one begins");
 });
 
 t.test("a scenario that can't be played as written is the user's to mend, before any guest", async (t) => {

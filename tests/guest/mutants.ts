@@ -21,7 +21,12 @@ export const MUTANTS: readonly Mutant[] = [
     name: "exclude-off-by-one",
     fault: "a region that begins at the last byte of a range doesn't shorten it",
     edits: [{ in: "vfio_iommu_resv_exclude", replace: "start > n->end", by: "start >= n->end" }],
-    guards: ["seed/one-byte-at-the-top"],
+    guards: [
+      "seed/one-byte-at-the-top",
+      "seed/one-byte-at-the-end-of-a-range",
+      "seed/one-byte-at-the-end-of-a-new-range",
+      "seed/from-the-last-byte-of-a-range-into-the-next",
+    ],
     kernels: BOTH,
   },
   {
