@@ -38,6 +38,9 @@ export interface RunRequest {
 
 const INJECTOR_SOURCES = resolve(import.meta.dirname ?? ".", "../../guests/resvinj");
 
+/** Firmware that does no more than a kernel needs, a tenth of a second faster than SeaBIOS. [QEMU: pc-bios/README] */
+const QUICK_FIRMWARE = "qboot.rom";
+
 /** What every guest loads: the control channel, type1, the device driver. */
 const MODULES = ["virtio_pci", "virtio_console", "vfio_iommu_type1", "vfio-pci"];
 
@@ -221,6 +224,8 @@ async function guestPlan(
     env: qemu.env,
     accelerator,
     machineArgs: machineArgs(machine, qemuVersion(qemu)),
+    // Debian's packages have it; a QEMU of somebody's own may not.
+    ...(qemu.directory === undefined ? {} : { firmware: QUICK_FIRMWARE }),
     kernelImage: bench.kernel.image,
     kernelParameters: bootParameters(accelerator),
     initramfs,

@@ -15,6 +15,9 @@ const NEEDLESS_INITCALLS = [
 /** Delays come out a little long or short; nothing here measures them. */
 const EMULATED_TIMING = ["noreplace-smp", "nolapic_timer", "lpj=2600000"];
 
+/** Protections of the kernel against others and itself: none is what is tested, each costs boot time. */
+const NEEDLESS_PROTECTIONS = ["mitigations=off", "rodata=off"];
+
 /**
  * Warnings and worse go to the console. A panic or an oops ends the guest at once, so that nobody waits.
  * `no_timer_check`: on a busy host the check of the timer behind interrupt remapping fails now and then.
@@ -26,7 +29,7 @@ export const bootParameters = (accelerator: Accelerator): string[] => [
   "oops=panic",
   "no_timer_check",
   "cryptomgr.notests",
-  "mitigations=off",
+  ...NEEDLESS_PROTECTIONS,
   `initcall_blacklist=${NEEDLESS_INITCALLS.join(",")}`,
   ...(accelerator === "tcg" ? EMULATED_TIMING : []),
 ];

@@ -14,6 +14,8 @@ export interface QemuPlan {
   readonly accelerator: Accelerator;
   /** Board, memory, IOMMU, devices. */
   readonly machineArgs: readonly string[];
+  /** A firmware image other than QEMU's usual one. */
+  readonly firmware?: string;
   readonly kernelImage: string;
   readonly kernelParameters: readonly string[];
   readonly initramfs: string;
@@ -58,6 +60,7 @@ export function qemuArguments(plan: QemuPlan, socketsDir: string): string[] {
     ...["-chardev", `socket,id=control,path=${socket("probe")}`],
     ...["-device", `virtio-serial-pci,addr=${CONTROL_SLOT}`],
     ...["-device", "virtserialport,chardev=control,name=iovacheck.control"],
+    ...(plan.firmware === undefined ? [] : ["-bios", plan.firmware]),
     ...["-kernel", plan.kernelImage, "-initrd", plan.initramfs],
     ...["-append", plan.kernelParameters.join(" ")],
   ];
