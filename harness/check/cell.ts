@@ -10,9 +10,9 @@ import { predictedGroups } from "../machine/predicted.ts";
 import { compareVersions, type KernelVersion, parseVersion, versionText } from "../model/version.ts";
 import type { Event, Failure } from "../report/events.ts";
 import type { Scenario } from "../scenario/scenario.ts";
-import { type Cast, castScenario, type Stage, whyNot } from "./cast.ts";
-import { type Condition, conditionOf, perform, type Performance } from "./performance.ts";
-import { type Rehearsal, rehearse } from "./rehearsal.ts";
+import { assignGroups, type Assignment, type Target, whyNot } from "./assignment.ts";
+import { type Condition, conditionOf, execute, type Execution } from "./execution.ts";
+import { predict, type Prediction } from "./prediction.ts";
 import { checkWorld, type GroupNumbers, namesOf, takeDevices } from "./world_check.ts";
 
 /** Everything that a cell needs, ready to go. */
@@ -37,12 +37,12 @@ export interface CellPlan {
 type Emit = (event: Event) => void;
 
 /** A scenario that is ready to be played, or the reason why it can't be here. */
-type Part =
+type Prepared =
   & { readonly scenario: Scenario }
-  & ({ readonly whyNot: string } | { readonly cast: Cast; readonly rehearsal: Rehearsal });
+  & ({ readonly whyNot: string } | { readonly assignment: Assignment; readonly prediction: Prediction });
 
 /** A guest that has shown what it is. */
-interface Stand {
+interface ReadyGuest {
   readonly guest: Guest;
   readonly numbers: GroupNumbers;
   condition: Condition;
@@ -71,7 +71,7 @@ class CellRun {
   readonly #plan: CellPlan;
   readonly #emit: Emit;
   readonly #signal: AbortSignal;
-  readonly #stage: Stage;
+  readonly #target: Target;
   readonly #begin = performance.now();
   #boots = 0;
 
@@ -80,7 +80,7 @@ class CellRun {
     this.#emit = emit;
     this.#signal = signal;
     const { machine, kernelVersion, qemuVersion } = plan;
-    this.#stage = {
+    this.#target = {
       groups: predictedGroups(machine, { kernel: kernelVersion, qemu: qemuVersion }),
       iommuKind: machine.iommu.kind,
       memoryBytes: BigInt(machine.memoryMib) << 20n,
@@ -91,7 +91,7 @@ class CellRun {
   async run(): Promise<void> {
     // What leaves the guest unfit for others comes last, so that it costs no further boot.
     const ordered = [...this.#plan.scenarios].sort((a, b) => Number(a.leaks) - Number(b.leaks));
-    const waiting = ordered.map((scenario) => prepare(scenario, this.#stage));
+    const waiting = ordered.map((scenario) => prepare(scenario, this.#target));
     try {
       while (waiting.length > 0 && !this.#signal.aborted) await this.#useOneGuest(waiting);
       if (waiting.length === 0) this.#end();
@@ -118,16 +118,16 @@ class CellRun {
   }
 
   /** Boots a guest and takes scenarios off the list as long as it is fit for more. */
-  async #useOneGuest(waiting: Part[]): Promise<void> {
+  async #useOneGuest(waiting: Prepared[]): Promise<void> {
     const artifactsDir = join(this.#plan.artifactsDir, `guest-${++this.#boots}`);
     await Deno.mkdir(artifactsDir, { recursive: true });
     const guestPlan = await this.#plan.guestPlan(artifactsDir);
     if (this.#boots === 1) this.#announce(guestPlan);
     await using guest = await Guest.boot(guestPlan, this.#plan.limits, this.#signal);
-    const stand = await this.#takeStand(guest);
-    if (this.#boots === 1 && !await this.#checkWorld(stand)) return this.#giveUp(waiting);
-    for (let part = waiting[0]; part && !this.#signal.aborted; part = waiting[0]) {
-      const isFit = await this.#play(stand, part);
+    const ready = await this.#makeReady(guest);
+    if (this.#boots === 1 && !await this.#checkWorld(ready)) return this.#giveUp(waiting);
+    for (let prepared = waiting[0]; prepared && !this.#signal.aborted; prepared = waiting[0]) {
+      const isFit = await this.#play(ready, prepared);
       if (!this.#signal.aborted) waiting.shift();
       if (!isFit) return;
     }
@@ -146,11 +146,11 @@ class CellRun {
   }
 
   /** Makes a booted guest ready for scenarios. */
-  async #takeStand(guest: Guest): Promise<Stand> {
+  async #makeReady(guest: Guest): Promise<ReadyGuest> {
     const failed = guest.greeting.modulesFailed;
     if (failed.length > 0) throw new CannotTestError(`the guest could not load ${failed.join(", ")}`);
     requireVersion(guest, this.#plan.kernelVersion);
-    const numbers = await takeDevices(guest, this.#stage.groups);
+    const numbers = await takeDevices(guest, this.#target.groups);
     const condition = conditionOf(await guest.ask("reset"));
     const log = await guest.kernelLog();
     this.#emit({
@@ -162,9 +162,9 @@ class CellRun {
     return { guest, numbers, condition };
   }
 
-  async #checkWorld(stand: Stand): Promise<boolean> {
+  async #checkWorld(ready: ReadyGuest): Promise<boolean> {
     const begin = performance.now();
-    const played = await checkWorld(stand.guest, this.#stage, stand.numbers, stand.condition);
+    const played = await checkWorld(ready.guest, this.#target, ready.numbers, ready.condition);
     const { verdict, difference, reason, console = [], actionText = "" } = played;
     if (verdict !== "match" && verdict !== "known" && !difference) {
       throw new GuestLost(
@@ -194,47 +194,47 @@ class CellRun {
   }
 
   /** Nothing that a scenario says holds on a machine that isn't what it was taken for. */
-  #giveUp(waiting: Part[]): void {
+  #giveUp(waiting: Prepared[]): void {
     for (const { scenario } of waiting.splice(0)) {
       this.#tell(scenario, performance.now(), { verdict: "skip", reason: "the world is not as predicted" });
     }
   }
 
   /** Plays a scenario; false when the guest is of no further use. */
-  async #play(stand: Stand, part: Part): Promise<boolean> {
+  async #play(ready: ReadyGuest, prepared: Prepared): Promise<boolean> {
     const begin = performance.now();
-    const { scenario } = part;
-    if ("whyNot" in part) {
-      this.#tell(scenario, begin, { verdict: "skip", reason: part.whyNot });
+    const { scenario } = prepared;
+    if ("whyNot" in prepared) {
+      this.#tell(scenario, begin, { verdict: "skip", reason: prepared.whyNot });
       return true;
     }
-    const { cast, rehearsal } = part;
-    const before = stand.condition;
-    const played = await perform(
-      stand.guest,
+    const { assignment, prediction } = prepared;
+    const before = ready.condition;
+    const played = await execute(
+      ready.guest,
       scenario,
-      rehearsal,
-      namesOf(stand.numbers, cast.world),
+      prediction,
+      namesOf(ready.numbers, assignment.world),
       before,
     );
     if (this.#signal.aborted) return false;
-    this.#tell(scenario, begin, played, rehearsal);
+    this.#tell(scenario, begin, played, prediction);
     if (!played.condition) return false;
-    stand.condition = played.condition;
-    if (played.verdict === "crash" || stand.condition.lockedPages > LEAK_TOLERATED_PAGES) return false;
-    return played.verdict !== "mismatch" || await this.#isAsBefore(stand);
+    ready.condition = played.condition;
+    if (played.verdict === "crash" || ready.condition.lockedPages > LEAK_TOLERATED_PAGES) return false;
+    return played.verdict !== "mismatch" || await this.#isAsBefore(ready);
   }
 
   /** Whether a guest that did something wrong still has the world that it began with. */
-  async #isAsBefore(stand: Stand): Promise<boolean> {
-    return (await checkWorld(stand.guest, this.#stage, stand.numbers, stand.condition)).verdict === "match";
+  async #isAsBefore(ready: ReadyGuest): Promise<boolean> {
+    return (await checkWorld(ready.guest, this.#target, ready.numbers, ready.condition)).verdict === "match";
   }
 
   #tell(
     scenario: Scenario,
     begin: number,
-    played: Performance | { verdict: "skip"; reason: string },
-    rehearsal?: Rehearsal,
+    played: Execution | { verdict: "skip"; reason: string },
+    prediction?: Prediction,
   ): void {
     const failure = "actionText" in played ? failureOf(scenario, played) : undefined;
     const console = "console" in played ? played.console ?? [] : [];
@@ -246,7 +246,7 @@ class CellRun {
       file: scenario.position.file,
       line: scenario.position.line,
       verdict: played.verdict,
-      deviations: played.verdict === "known" ? [...rehearsal?.deviations ?? []] : [],
+      deviations: played.verdict === "known" ? [...prediction?.deviations ?? []] : [],
       steps: scenario.steps.length,
       durationMs: this.#elapsedMs(begin),
       ...(reason === "" ? {} : { reason }),
@@ -257,17 +257,17 @@ class CellRun {
 }
 
 /** @throws UsageError when the scenario can't be played as written, or its author disagrees with the model */
-function prepare(scenario: Scenario, stage: Stage): Part {
-  const reason = whyNot(scenario, stage);
+function prepare(scenario: Scenario, target: Target): Prepared {
+  const reason = whyNot(scenario, target);
   if (reason !== undefined) return { scenario, whyNot: reason };
-  const cast = castScenario(scenario, stage);
-  const rehearsal = rehearse(scenario, cast, stage);
-  const contradiction = rehearsal.contradictions[0];
+  const assignment = assignGroups(scenario, target);
+  const prediction = predict(scenario, assignment, target);
+  const contradiction = prediction.contradictions[0];
   if (contradiction) throw contradiction;
-  return { scenario, cast, rehearsal };
+  return { scenario, assignment, prediction };
 }
 
-function failureOf(scenario: Scenario, { stepIndex, actionText, difference, reason }: Performance): Failure {
+function failureOf(scenario: Scenario, { stepIndex, actionText, difference, reason }: Execution): Failure {
   const step = stepIndex === undefined ? undefined : scenario.steps[stepIndex];
   return {
     step: stepIndex === undefined ? 0 : stepIndex + 1,

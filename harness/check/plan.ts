@@ -64,21 +64,21 @@ export async function planRun(request: RunRequest, context: Context): Promise<Ce
   for (const spec of request.kernels) {
     const kernel = await resolveKernel(spec, context);
     for (const replacement of replacements) requireBuiltFor(replacement, kernel);
-    const bench = new Bench(kernel, replacements, context);
+    const kit = new GuestKit(kernel, replacements, context);
     for (const qemu of qemus) {
-      const accelerator = await accelerate(request, bench, qemu, context);
+      const accelerator = await accelerate(request, kit, qemu, context);
       for (const machine of request.machines) {
-        cells.push(toCell(request, bench, qemu, machine, accelerator, cells.length + 1));
+        cells.push(toCell(request, kit, qemu, machine, accelerator, cells.length + 1));
       }
     }
     const guests = cells.filter((cell) => cell.kernelSpec === kernel.spec && cell.skip === undefined);
-    await bench.requireUseOfReplacements(guests.map(({ machine }) => machine.iommu.kind));
+    await kit.requireUseOfReplacements(guests.map(({ machine }) => machine.iommu.kind));
   }
   return [...new Map(cells.map((cell) => [cell.id, cell])).values()];
 }
 
 /** A kernel with what is built for it, made once however many guests use it. */
-class Bench {
+class GuestKit {
   readonly kernel: Kernel;
   readonly #replacements: readonly ModuleFile[];
   readonly #context: Context;
@@ -181,7 +181,7 @@ async function readReplacement(file: string): Promise<Replacement> {
 /** Which accelerator the guests of a kernel and QEMU get. */
 async function accelerate(
   request: RunRequest,
-  bench: Bench,
+  kit: GuestKit,
   qemu: QemuBuild,
   context: Context,
 ): Promise<Accelerator> {
@@ -191,7 +191,7 @@ async function accelerate(
     request.accelerator,
     qemu.spec,
     context.cacheDir,
-    () => guestPlan(bench, qemu, machine, "kvm", join(request.outDir, "kvm-proof")),
+    () => guestPlan(kit, qemu, machine, "kvm", join(request.outDir, "kvm-proof")),
   );
   context.progress(`accelerator ${accelerator}: ${reason}`);
   return accelerator;
@@ -210,7 +210,7 @@ function qemuVersion({ spec, version }: QemuBuild): KernelVersion {
 }
 
 async function guestPlan(
-  bench: Bench,
+  kit: GuestKit,
   qemu: QemuBuild,
   machine: Machine,
   accelerator: Accelerator,
@@ -218,7 +218,7 @@ async function guestPlan(
 ): Promise<QemuPlan> {
   await Deno.mkdir(artifactsDir, { recursive: true });
   const initramfs = join(artifactsDir, "initramfs.cpio");
-  await Deno.writeFile(initramfs, await bench.initramfs(machine.iommu.kind));
+  await Deno.writeFile(initramfs, await kit.initramfs(machine.iommu.kind));
   return {
     command: qemu.command("x86_64"),
     env: qemu.env,
@@ -226,7 +226,7 @@ async function guestPlan(
     machineArgs: machineArgs(machine, qemuVersion(qemu)),
     // Debian's packages have it; a QEMU of somebody's own may not.
     ...(qemu.directory === undefined ? {} : { firmware: QUICK_FIRMWARE }),
-    kernelImage: bench.kernel.image,
+    kernelImage: kit.kernel.image,
     kernelParameters: bootParameters(accelerator),
     initramfs,
     artifactsDir,
@@ -235,13 +235,13 @@ async function guestPlan(
 
 function toCell(
   request: RunRequest,
-  bench: Bench,
+  kit: GuestKit,
   qemu: QemuBuild,
   machine: Machine,
   accelerator: Accelerator,
   number: number,
 ): CellPlan {
-  const { kernel } = bench;
+  const { kernel } = kit;
   const { option } = IOMMU_OPTION[machine.iommu.kind];
   const skip = kernel.config.has(option)
     ? unsupported(machine, qemuVersion(qemu))
@@ -257,7 +257,7 @@ function toCell(
     ...(skip === undefined ? {} : { skip }),
     artifactsDir: join(request.outDir, `${number}-${kernel.release}-${qemu.version}-${machine.name}`),
     limits: request.limits,
-    guestPlan: (artifactsDir) => guestPlan(bench, qemu, machine, accelerator, artifactsDir),
+    guestPlan: (artifactsDir) => guestPlan(kit, qemu, machine, accelerator, artifactsDir),
     again: (scenario) =>
       [
         ...["deno", "task", "run", "--kernel", kernel.spec, "--qemu", qemu.spec, "--machine", machine.name],

@@ -4,10 +4,10 @@ import { type Guest, valuesOf } from "../guest/guest.ts";
 import type { Group } from "../model/world.ts";
 import type { GuestNames } from "../scenario/action.ts";
 import { parseScenarios, type Scenario } from "../scenario/scenario.ts";
-import { castScenario, type Stage } from "./cast.ts";
+import { assignGroups, type Target } from "./assignment.ts";
 import { parseReply } from "./observation.ts";
-import { type Condition, perform, type Performance } from "./performance.ts";
-import { rehearse } from "./rehearsal.ts";
+import { type Condition, execute, type Execution } from "./execution.ts";
+import { predict } from "./prediction.ts";
 
 /** PCI address of a device to the number of its group. */
 export type GroupNumbers = ReadonlyMap<string, number>;
@@ -41,19 +41,19 @@ const firstDevice = (world: ReadonlyMap<string, Group>, name: string): string =>
  */
 export async function checkWorld(
   guest: Guest,
-  stage: Stage,
+  target: Target,
   numbers: GroupNumbers,
   before: Condition,
-): Promise<Performance> {
-  const membership = await membershipDifference(guest, stage.groups, numbers);
+): Promise<Execution> {
+  const membership = await membershipDifference(guest, target.groups, numbers);
   if (membership) return { verdict: "mismatch", actionText: "groups", difference: membership };
-  const scenario = worldScenario(stage.groups);
-  const cast = castScenario(scenario, stage);
-  return await perform(
+  const scenario = worldScenario(target.groups);
+  const assignment = assignGroups(scenario, target);
+  return await execute(
     guest,
     scenario,
-    rehearse(scenario, cast, stage),
-    namesOf(numbers, cast.world),
+    predict(scenario, assignment, target),
+    namesOf(numbers, assignment.world),
     before,
   );
 }

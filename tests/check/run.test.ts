@@ -5,7 +5,7 @@ import { CannotTestError } from "../../harness/errors.ts";
 import { GuestLost } from "../../harness/guest/guest.ts";
 import type { Event, ScenarioEnd, Verdict } from "../../harness/report/events.ts";
 import { machineWith, version } from "../machine/machines.ts";
-import { INTEL, scenarioOf } from "./stage.ts";
+import { INTEL, scenarioOf } from "./target.ts";
 
 const ended = (verdict: Verdict): ScenarioEnd => ({
   type: "scenario-end",

@@ -17,7 +17,7 @@ export interface StandInPlan {
   readonly log?: readonly string[];
 }
 
-/** Replies to the requests of one performance. */
+/** Replies to the requests of one execution. */
 export class StandIn {
   /** Everything that was asked. */
   readonly commands: string[] = [];

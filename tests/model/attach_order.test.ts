@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { rangeListText } from "../../harness/model/range_list.ts";
 import { always, refuted } from "./always.ts";
 import { faultyState } from "./random_run.ts";
-import { perform, type Step } from "./random_steps.ts";
+import { execute, type Step } from "./random_steps.ts";
 import { ANY_WORLD, GROUPS, type RandomWorld, worldArb } from "./random_worlds.ts";
 import type { State } from "../../harness/model/state.ts";
 
@@ -11,7 +11,7 @@ import type { State } from "../../harness/model/state.ts";
 function listAfter(start: State, { base }: RandomWorld, steps: readonly Step[]): string {
   let state: State = { ...start, allowUnsafeInterrupts: true };
   for (const step of steps) {
-    const outcome = perform(state, step, base);
+    const outcome = execute(state, step, base);
     if (!outcome || outcome.answer.errno !== null) return "refused";
     state = outcome.state;
   }

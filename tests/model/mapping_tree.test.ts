@@ -86,7 +86,7 @@ const RECORDED: [steps: string, answers: string, avail: number, lockedPages: big
   ["2+ top+ 1+ 1- 2- all", "ok ok ok 0x1000 0x1000 0x0", 65534, 1n],
 ];
 
-function perform(play: Play, step: string): string {
+function execute(play: Play, step: string): string {
   if (step === "all") return play.unmap(0n, 0n, 2);
   const page = step.slice(0, -1);
   const iova = page === "top" ? TOP : BigInt(page) * PAGE;
@@ -99,7 +99,7 @@ t.test("what guests with 6.1.192 and 6.12.117 on amd-iommu answered", async (t) 
     for (const [steps, answers, avail, lockedPages] of RECORDED) {
       const play = Play.real(kernel, world);
       play.start(3n, "a");
-      const found = steps.split(" ").map((step) => perform(play, step).replace("ok size=", ""));
+      const found = steps.split(" ").map((step) => execute(play, step).replace("ok size=", ""));
       t.equal(found.join(" "), answers, `${kernel}: ${steps}`);
       const { mappings, mappingLimit } = play.type1;
       t.equal(mappingLimit - mappings.length, avail);

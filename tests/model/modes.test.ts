@@ -7,13 +7,13 @@ import { DEVIATIONS } from "../../harness/model/semantics.ts";
 import type { State } from "../../harness/model/state.ts";
 import { always, refuted } from "./always.ts";
 import { faultyState, realState, rightState, type Run, runArb } from "./random_run.ts";
-import { failureArb, perform, toTheEndArb } from "./random_steps.ts";
+import { execute, failureArb, toTheEndArb } from "./random_steps.ts";
 import { TAME_WORLD, TOP_WORLD } from "./random_worlds.ts";
 
 /** Whether both models give the same answers and the same read-backs, step by step. */
 function agree(run: Run, a: State, b: State): boolean {
   for (const step of run.steps) {
-    const [ofA, ofB] = [perform(a, step, run.world.base), perform(b, step, run.world.base)];
+    const [ofA, ofB] = [execute(a, step, run.world.base), execute(b, step, run.world.base)];
     if (!ofA || !ofB) {
       if (ofA || ofB) return false;
       continue;

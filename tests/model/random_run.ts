@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { type DeviationName, deviationsOf, semanticsOf } from "../../harness/model/semantics.ts";
 import { initialState, type Outcome, type State } from "../../harness/model/state.ts";
 import { KERNELS, versionOf } from "./play.ts";
-import { EPILOGUE, perform, type Step, stepsArb } from "./random_steps.ts";
+import { EPILOGUE, execute, type Step, stepsArb } from "./random_steps.ts";
 import { type RandomWorld, worldArb, type WorldLimits } from "./random_worlds.ts";
 import type { Move, Rule } from "./rules.ts";
 
@@ -22,7 +22,7 @@ export function playAll(
 ): State {
   let state = start;
   for (const step of [...steps, ...EPILOGUE]) {
-    const outcome = perform(state, step, base);
+    const outcome = execute(state, step, base);
     if (!outcome) continue;
     const before = state;
     const faulty = fault({ before, step, after: outcome.state, answer: outcome.answer, base });

@@ -44,7 +44,7 @@ interface Request {
 }
 
 /** @returns undefined when a handle that the step needs isn't open */
-export function perform(state: State, step: Step, base: bigint): Outcome | undefined {
+export function execute(state: State, step: Step, base: bigint): Outcome | undefined {
   try {
     return performOpen(state, step, base);
   } catch (error) {

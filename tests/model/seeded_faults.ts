@@ -5,7 +5,7 @@ import { lockedPages } from "../../harness/model/info.ts";
 import type { RangeList } from "../../harness/model/range_list.ts";
 import { entryOf, type Outcome, type State, type Type1, withEntry } from "../../harness/model/state.ts";
 import type { Fault } from "./random_run.ts";
-import { perform } from "./random_steps.ts";
+import { execute } from "./random_steps.ts";
 import type { Move } from "./rules.ts";
 
 export interface SeededFault {
@@ -52,7 +52,7 @@ const skipConflictCheck: Fault = (move) => {
   if (step.do !== "set-container" || answerText(answer) !== "EINVAL") return asItWas(move);
   const mappings = before.containers.get(step.container)?.type1?.mappings ?? [];
   const unmapped = withType1(before, step.container, (type1) => ({ ...type1, mappings: [] }));
-  const attached = perform(unmapped, step, base);
+  const attached = execute(unmapped, step, base);
   if (mappings.length === 0 || !attached || attached.answer.errno !== null) return asItWas(move);
   return {
     state: withType1(attached.state, step.container, (type1) => ({ ...type1, mappings })),
@@ -99,7 +99,7 @@ const ignoreBudget: Fault = (move) => {
   if (step.do !== "map" || answerText(answer) !== "ENOSPC") return asItWas(move);
   const limit = before.containers.get(step.container)?.type1?.mappingLimit ?? 0;
   const roomy = withType1(before, step.container, (type1) => ({ ...type1, mappingLimit: limit + 1 }));
-  const mapped = perform(roomy, step, base) ?? asItWas(move);
+  const mapped = execute(roomy, step, base) ?? asItWas(move);
   return {
     state: withType1(mapped.state, step.container, (type1) => ({ ...type1, mappingLimit: limit })),
     answer: mapped.answer,

@@ -1,8 +1,8 @@
 /** The scenarios' authors and the model hold each other honest, without a guest. */
 import t from "#tap";
 import { resolve } from "node:path";
-import { castScenario, type Stage, whyNot } from "../../harness/check/cast.ts";
-import { type Rehearsal, rehearse } from "../../harness/check/rehearsal.ts";
+import { assignGroups, type Target, whyNot } from "../../harness/check/assignment.ts";
+import { predict, type Prediction } from "../../harness/check/prediction.ts";
 import { loadMachines } from "../../harness/machine/machine.ts";
 import { predictedGroups } from "../../harness/machine/predicted.ts";
 import { DEVIATIONS } from "../../harness/model/semantics.ts";
@@ -51,7 +51,7 @@ async function loadFolders(): Promise<Scenario[]> {
 interface Played {
   readonly scenario: Scenario;
   readonly where: string;
-  readonly rehearsal: Rehearsal;
+  readonly prediction: Prediction;
 }
 
 function version(text: string): KernelVersion {
@@ -71,27 +71,27 @@ const scenarios = await loadFolders();
 const stages = PLATFORMS.flatMap(([kernel, qemu]) =>
   machines.map((machine) => {
     const groups = predictedGroups(machine, { kernel: version(kernel), qemu: version(qemu) });
-    const stage: Stage = {
+    const target: Target = {
       groups,
       iommuKind: machine.iommu.kind,
       memoryBytes: 256n << 20n,
       version: version(kernel),
     };
-    return { stage, where: `${machine.name}, kernel ${kernel}, QEMU ${qemu}` };
+    return { target, where: `${machine.name}, kernel ${kernel}, QEMU ${qemu}` };
   })
 );
-const played: Played[] = stages.flatMap(({ stage, where }) =>
-  scenarios.filter((scenario) => whyNot(scenario, stage) === undefined).map((scenario) => ({
+const played: Played[] = stages.flatMap(({ target, where }) =>
+  scenarios.filter((scenario) => whyNot(scenario, target) === undefined).map((scenario) => ({
     scenario,
     where,
-    rehearsal: rehearse(scenario, castScenario(scenario, stage), stage),
+    prediction: predict(scenario, assignGroups(scenario, target), target),
   }))
 );
 
 t.test("no author contradicts the model, on any machine and kernel", async (t) => {
   for (const { where } of stages) {
     const here = played.filter((one) => one.where === where);
-    t.same(here.flatMap(({ rehearsal }) => rehearsal.contradictions.map(String)), [], where);
+    t.same(here.flatMap(({ prediction }) => prediction.contradictions.map(String)), [], where);
   }
 });
 
@@ -113,28 +113,28 @@ t.test("every rule has scenarios, and every file a rule", async (t) => {
 
 t.test("scenarios are short, and cheap enough for a guest", async (t) => {
   t.same(scenarios.filter(({ steps }) => steps.length > MAX_STEPS).map(({ id }) => id), []);
-  const costly = played.filter(({ rehearsal }) => rehearsal.actions.length > MAX_ACTIONS);
-  t.same(costly.map(({ scenario, rehearsal }) => `${scenario.id}: ${rehearsal.actions.length}`), []);
+  const costly = played.filter(({ prediction }) => prediction.actions.length > MAX_ACTIONS);
+  t.same(costly.map(({ scenario, prediction }) => `${scenario.id}: ${prediction.actions.length}`), []);
 });
 
 t.test("deviations are exercised where they are meant to be, and nowhere else", async (t) => {
   const inFolder = new Set(
-    played.filter(({ scenario }) => scenario.id.startsWith("deviations/")).flatMap(({ rehearsal }) =>
-      rehearsal.deviations
+    played.filter(({ scenario }) => scenario.id.startsWith("deviations/")).flatMap(({ prediction }) =>
+      prediction.deviations
     ),
   );
   t.same([...inFolder].sort(), DEVIATIONS.map(({ name }) => name).sort());
-  const elsewhere = played.filter(({ scenario, rehearsal }) =>
-    !scenario.id.startsWith("deviations/") && rehearsal.deviations.length > 0
+  const elsewhere = played.filter(({ scenario, prediction }) =>
+    !scenario.id.startsWith("deviations/") && prediction.deviations.length > 0
   );
   t.same(elsewhere.map(({ scenario, where }) => `${scenario.id} on ${where}`), []);
 });
 
 t.test("a scenario says so when it leaves pages locked behind", async (t) => {
-  const silent = played.filter(({ scenario, rehearsal }) => rehearsal.leakedPages > 0n && !scenario.leaks);
+  const silent = played.filter(({ scenario, prediction }) => prediction.leakedPages > 0n && !scenario.leaks);
   t.same(silent.map(({ scenario, where }) => `${scenario.id} on ${where}`), []);
   const leaking = new Set(
-    played.filter(({ rehearsal }) => rehearsal.leakedPages > 0n).map((one) => one.scenario),
+    played.filter(({ prediction }) => prediction.leakedPages > 0n).map((one) => one.scenario),
   );
   t.same(scenarios.filter((one) => one.leaks && !leaking.has(one)).map(({ id }) => id), []);
 });
@@ -164,5 +164,7 @@ const perFile = Map.groupBy(scenarios, ({ position }) => position.file);
 for (const [file, inside] of perFile) t.comment(`${inside.length} ${file}`);
 const actions = Map.groupBy(played, ({ where }) => where);
 for (const [where, here] of actions) {
-  t.comment(`${here.reduce((sum, { rehearsal }) => sum + rehearsal.actions.length, 0)} actions on ${where}`);
+  t.comment(
+    `${here.reduce((sum, { prediction }) => sum + prediction.actions.length, 0)} actions on ${where}`,
+  );
 }

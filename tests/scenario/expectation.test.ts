@@ -1,6 +1,6 @@
 import t from "#tap";
-import { castScenario } from "../../harness/check/cast.ts";
-import { rehearse } from "../../harness/check/rehearsal.ts";
+import { assignGroups } from "../../harness/check/assignment.ts";
+import { predict } from "../../harness/check/prediction.ts";
 import { parseMachines } from "../../harness/machine/machine.ts";
 import { predictedGroups } from "../../harness/machine/predicted.ts";
 import { type KernelVersion, parseVersion } from "../../harness/model/version.ts";
@@ -22,7 +22,7 @@ function version(text: string): KernelVersion {
 function contradictions(steps: string, kernel = "6.12.117"): string[] {
   if (!MACHINE) throw new Error("no machine");
   const groups = predictedGroups(MACHINE, { kernel: version(kernel), qemu: version("10.0.13") });
-  const stage = { groups, iommuKind: "intel", memoryBytes: 256n << 20n, version: version(kernel) };
+  const target = { groups, iommuKind: "intel", memoryBytes: 256n << 20n, version: version(kernel) };
   const text = `scenario: one
 rule: §1
 groups: { A: {}, B: { reserved: ["0x40000000..0x400fffff reserved"] } }
@@ -30,7 +30,7 @@ steps:
   - attach: A
 ${steps}`;
   return parseScenarios(text, "a.yaml", "seed")
-    .flatMap((scenario) => rehearse(scenario, castScenario(scenario, stage), stage).contradictions)
+    .flatMap((scenario) => predict(scenario, assignGroups(scenario, target), target).contradictions)
     .map(({ message }) => message);
 }
 

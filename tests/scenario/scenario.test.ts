@@ -1,6 +1,6 @@
 import t from "#tap";
-import { castScenario, type Stage, whyNot } from "../../harness/check/cast.ts";
-import { rehearse } from "../../harness/check/rehearsal.ts";
+import { assignGroups, type Target, whyNot } from "../../harness/check/assignment.ts";
+import { predict } from "../../harness/check/prediction.ts";
 import { ConfigError } from "../../harness/config.ts";
 import { parseMachines } from "../../harness/machine/machine.ts";
 import { predictedGroups } from "../../harness/machine/predicted.ts";
@@ -18,7 +18,7 @@ function header(lines: string): string {
   return `scenario: one\nrule: §2.5\n${lines}\n`;
 }
 
-function stage(): Stage {
+function target(): Target {
   if (!MACHINE) throw new Error("no machine");
   const groups = predictedGroups(MACHINE, { kernel: VERSION, qemu: QEMU });
   return { groups, iommuKind: "intel", memoryBytes: 256n << 20n, version: VERSION };
@@ -27,7 +27,7 @@ function stage(): Stage {
 /** Reads a scenario and plays it, as far as that goes. */
 function play(text: string) {
   return parseScenarios(text, FILE, "seed").map((scenario) =>
-    rehearse(scenario, castScenario(scenario, stage()), stage())
+    predict(scenario, assignGroups(scenario, target()), target())
   );
 }
 
@@ -166,10 +166,10 @@ const CONDITIONS: readonly [when: string, why: string | undefined][] = [
 t.test("conditions say why a scenario doesn't fit a machine", async (t) => {
   for (const [when, why] of CONDITIONS) {
     const [scenario] = parseScenarios(header(`when: ${when}\nsteps: [info]`), FILE, "seed");
-    t.equal(scenario && whyNot(scenario, stage()), why, when);
+    t.equal(scenario && whyNot(scenario, target()), why, when);
   }
   const [greedy] = parseScenarios(header("groups: { A: {}, B: {}, C: {} }\nsteps: [info]"), FILE, "seed");
-  t.equal(greedy && whyNot(greedy, stage()), "needs 3 groups of one devices");
+  t.equal(greedy && whyNot(greedy, target()), "needs 3 groups of one devices");
 });
 
 t.test("the faults are those of a ConfigError, whose position can be used", async (t) => {

@@ -1,7 +1,7 @@
 import t from "#tap";
-import { castScenario, whyNot } from "../../harness/check/cast.ts";
+import { assignGroups, whyNot } from "../../harness/check/assignment.ts";
 import { regionText } from "../../harness/model/reserved.ts";
-import { AMD, INTEL, scenarioOf, stageOf, VIRTIO } from "./stage.ts";
+import { AMD, INTEL, scenarioOf, targetOf, VIRTIO } from "./target.ts";
 
 const STEPS = "steps: [info]";
 const NO_ISOLATION = "{ kind: intel, address-bits: 39, interrupt-remapping: false }";
@@ -31,17 +31,17 @@ const CONDITIONS: readonly [lines: string, iommu: string, why: string | undefine
 
 for (const [lines, iommu, why] of CONDITIONS) {
   t.test(`${lines} on ${iommu}: ${why ?? "fits"}`, async (t) => {
-    t.equal(whyNot(scenarioOf(lines, STEPS), stageOf(iommu)), why);
+    t.equal(whyNot(scenarioOf(lines, STEPS), targetOf(iommu)), why);
   });
 }
 
 t.test("a machine without groups is a fault of the program", async (t) => {
-  t.throws(() => whyNot(scenarioOf(STEPS), { ...stageOf(), groups: [] }), { name: "RangeError" });
+  t.throws(() => whyNot(scenarioOf(STEPS), { ...targetOf(), groups: [] }), { name: "RangeError" });
 });
 
 t.test("groups get the machine's in order, each kind for itself", async (t) => {
   const scenario = scenarioOf("groups: { Z: {}, S: { devices: several }, A: {} }", STEPS);
-  const { world } = castScenario(scenario, stageOf());
+  const { world } = assignGroups(scenario, targetOf());
   t.same([...world].map(([name, { devices }]) => [name, devices]), [
     ["Z", ["0000:00:03.0"]],
     ["S", ["0000:00:06.0", "0000:00:06.1"]],
@@ -65,7 +65,7 @@ const ORDERS = [
 for (const [order, regions] of ORDERS) {
   t.test(`regions of the world, ${order}`, async (t) => {
     const groups = `groups: { A: { reserved: ${JSON.stringify(REGIONS)} }, B: {} }`;
-    const { world, injected, plainGroup } = castScenario(scenarioOf(order, groups, STEPS), stageOf());
+    const { world, injected, plainGroup } = assignGroups(scenarioOf(order, groups, STEPS), targetOf());
     t.same(world.get("A")?.reserved.map(regionText), regions);
     t.same(injected.get("A")?.map(regionText), INJECTED, "injected as written");
     t.same(world.get("B")?.reserved.map(regionText), [MSI], "no other group has them");
@@ -75,13 +75,13 @@ for (const [order, regions] of ORDERS) {
 }
 
 t.test("symbols are those of the aperture", async (t) => {
-  t.same(castScenario(scenarioOf(STEPS), stageOf()).symbols, {
+  t.same(assignGroups(scenarioOf(STEPS), targetOf()).symbols, {
     bottom: 0n,
     top: 0x7fffffffffn,
     max: 2n ** 64n - 1n,
   });
   const groups = 'groups: { A: { reserved: ["top-0xfff..top reserved"] } }';
-  const { injected } = castScenario(scenarioOf(groups, STEPS), stageOf());
+  const { injected } = assignGroups(scenarioOf(groups, STEPS), targetOf());
   t.same(injected.get("A")?.map(regionText), ["0x7ffffff000..0x7fffffffff:reserved"]);
 });
 
@@ -95,6 +95,6 @@ const FAULTS: readonly [group: string, message: RegExp][] = [
 for (const [group, message] of FAULTS) {
   t.test(`a fault is told where the group stands: ${group}`, async (t) => {
     const scenario = scenarioOf("groups:", "  A: { devices: several }", `  B: ${group}`, STEPS);
-    t.throws(() => castScenario(scenario, stageOf()), { name: "ConfigError", message });
+    t.throws(() => assignGroups(scenario, targetOf()), { name: "ConfigError", message });
   });
 }

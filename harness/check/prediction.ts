@@ -1,4 +1,4 @@
-/** Rehearsal: a scenario played on the model alone, which tells what to ask the guest and what to expect. */
+/** Prediction: a scenario played on the model alone, which tells what to ask the guest and what to expect. */
 import { ConfigError } from "../config.ts";
 import { type Answer, answerText } from "../model/answer.ts";
 import { PAGE_SIZE } from "../model/dma.ts";
@@ -18,10 +18,10 @@ import { readBackAction } from "../scenario/steps/info.ts";
 import { injectionActions } from "../scenario/steps/injection.ts";
 import { allowUnsafeInterruptsAction } from "../scenario/steps/parameter.ts";
 import { mappingsAlive } from "../scenario/steps/verify.ts";
-import type { Cast, Stage } from "./cast.ts";
+import type { Assignment, Target } from "./assignment.ts";
 
 /** One operation with its predictions. */
-export interface Rehearsed {
+export interface PredictedAction {
   readonly action: Action;
   /** Counts from 0; undefined for what prepares the scenario. */
   readonly stepIndex: number | undefined;
@@ -32,8 +32,8 @@ export interface Rehearsed {
 }
 
 /** A scenario as it is going to be played. */
-export interface Rehearsal {
-  readonly actions: readonly Rehearsed[];
+export interface Prediction {
+  readonly actions: readonly PredictedAction[];
   /** Known faults of the kernel version that the predictions include. */
   readonly deviations: readonly DeviationName[];
   /** Pages that stay locked when everything is closed. */
@@ -48,17 +48,17 @@ export interface Rehearsal {
  *
  * @throws ConfigError where a step can't be played: a handle that isn't open, an address that doesn't fit
  */
-export function rehearse(
+export function predict(
   scenario: Scenario,
-  cast: Cast,
-  { version, memoryBytes }: Pick<Stage, "version" | "memoryBytes">,
-): Rehearsal {
-  const models = new TwoModels(version, cast, memoryBytes / MAPPABLE_PART);
-  const needsParameter = !cast.plainGroup.iommu.isolatesInterrupts;
-  for (const action of injectionActions(cast.injected, cast.world, scenario.listOrder)) {
-    models.perform(action, undefined);
+  assignment: Assignment,
+  { version, memoryBytes }: Pick<Target, "version" | "memoryBytes">,
+): Prediction {
+  const models = new TwoModels(version, assignment, memoryBytes / MAPPABLE_PART);
+  const needsParameter = !assignment.plainGroup.iommu.isolatesInterrupts;
+  for (const action of injectionActions(assignment.injected, assignment.world, scenario.listOrder)) {
+    models.execute(action, undefined);
   }
-  models.perform(allowUnsafeInterruptsAction(scenario.allowUnsafeInterrupts ?? needsParameter), undefined);
+  models.execute(allowUnsafeInterruptsAction(scenario.allowUnsafeInterrupts ?? needsParameter), undefined);
   const contradictions: ConfigError[] = [];
   for (const [index, step] of scenario.steps.entries()) {
     try {
@@ -72,7 +72,7 @@ export function rehearse(
   models.showMappings(scenario.steps.length - 1);
   const { actions } = models;
   const leakedPages = leakedAtClose(models.real);
-  const deviations = exercisedDeviations(actions, leakedPages, cast, version);
+  const deviations = exercisedDeviations(actions, leakedPages, assignment, version);
   return { actions, deviations, leakedPages, contradictions };
 }
 
@@ -81,21 +81,21 @@ const MAPPABLE_PART = 4n;
 
 /** The two models side by side. */
 class TwoModels {
-  readonly actions: Rehearsed[] = [];
+  readonly actions: PredictedAction[] = [];
   right: State;
   real: State;
-  readonly #cast: Cast;
+  readonly #assignment: Assignment;
   readonly #mappableBytes: bigint;
 
-  constructor(version: KernelVersion, cast: Cast, mappableBytes: bigint) {
-    this.right = initialState(semanticsOf(version, new Set()), cast.world);
-    this.real = initialState(semanticsOf(version, deviationsOf(version)), cast.world);
-    this.#cast = cast;
+  constructor(version: KernelVersion, assignment: Assignment, mappableBytes: bigint) {
+    this.right = initialState(semanticsOf(version, new Set()), assignment.world);
+    this.real = initialState(semanticsOf(version, deviationsOf(version)), assignment.world);
+    this.#assignment = assignment;
     this.#mappableBytes = mappableBytes;
   }
 
   /** Lets both models do one thing; both answers are kept. */
-  perform(action: Action, stepIndex: number | undefined): { right: Outcome; real: Outcome } {
+  execute(action: Action, stepIndex: number | undefined): { right: Outcome; real: Outcome } {
     const right = action.apply(this.right);
     const real = action.apply(this.real);
     this.right = right.state;
@@ -113,13 +113,13 @@ class TwoModels {
 
   /** Plays one step with the read-backs that belong to it; returns what the author says otherwise. */
   play(step: Step, index: number): string | undefined {
-    const { symbols, plainGroup } = this.#cast;
+    const { symbols, plainGroup } = this.#assignment;
     const actions = step.unfold({ symbols, state: () => this.real });
     let answer: Answer = { errno: null, values: {} };
     let next = actions.next();
     while (!next.done) {
       const action = next.value;
-      const { right, real } = this.perform(action, index);
+      const { right, real } = this.execute(action, index);
       answer = right.answer;
       this.#readBack(action.changes, index);
       next = actions.next(real);
@@ -130,13 +130,13 @@ class TwoModels {
   /** Whatever an action may have changed. No call lists the mappings, so each is shown to be there. */
   #readBack(changes: Changes, index: number): void {
     if (changes === "nothing") return;
-    this.perform(readBackAction, index);
+    this.execute(readBackAction, index);
     if (changes === "groups") this.showMappings(index);
   }
 
   /** Shows that every mapping is there. */
   showMappings(index: number): void {
-    for (const action of mappingsAlive(this.real)) this.perform(action, index);
+    for (const action of mappingsAlive(this.real)) this.execute(action, index);
   }
 }
 
@@ -145,15 +145,15 @@ class TwoModels {
  * locked: those that this scenario exercises.
  */
 function exercisedDeviations(
-  actions: readonly Rehearsed[],
+  actions: readonly PredictedAction[],
   leakedPages: bigint,
-  cast: Cast,
+  assignment: Assignment,
   version: KernelVersion,
 ): DeviationName[] {
   const all = deviationsOf(version);
   return [...all].filter((name) => {
     const others = new Set([...all].filter((other) => other !== name));
-    let state = initialState(semanticsOf(version, others), cast.world);
+    let state = initialState(semanticsOf(version, others), assignment.world);
     const answersOtherwise = actions.some(({ action, real }) => {
       const outcome = action.apply(state);
       state = outcome.state;

@@ -1,6 +1,6 @@
 /** Scenarios and machines for examples, without a guest. */
-import { type Cast, castScenario, type Stage } from "../../harness/check/cast.ts";
-import { type Rehearsal, rehearse } from "../../harness/check/rehearsal.ts";
+import { assignGroups, type Assignment, type Target } from "../../harness/check/assignment.ts";
+import { predict, type Prediction } from "../../harness/check/prediction.ts";
 import { predictedGroups } from "../../harness/machine/predicted.ts";
 import { parseScenarios, type Scenario } from "../../harness/scenario/scenario.ts";
 import { machineWith, version } from "../machine/machines.ts";
@@ -12,7 +12,7 @@ export const AMD = "{ kind: amd }";
 export const VIRTIO = "{ kind: virtio, address-bits: 39 }";
 
 /** Two groups of one device and one of two, seen by a kernel. */
-export function stageOf(iommu = INTEL, kernel = "6.12.117"): Stage {
+export function targetOf(iommu = INTEL, kernel = "6.12.117"): Target {
   const machine = machineWith(iommu);
   const groups = predictedGroups(machine, { kernel: version(kernel), qemu: version("10.0.13") });
   const memoryBytes = BigInt(machine.memoryMib) << 20n;
@@ -26,13 +26,13 @@ export function scenarioOf(...lines: string[]): Scenario {
   return scenario;
 }
 
-export interface Rehearsed {
+export interface Prepared {
   readonly scenario: Scenario;
-  readonly cast: Cast;
-  readonly rehearsal: Rehearsal;
+  readonly assignment: Assignment;
+  readonly prediction: Prediction;
 }
 
-export function rehearsed(scenario: Scenario, stage = stageOf()): Rehearsed {
-  const cast = castScenario(scenario, stage);
-  return { scenario, cast, rehearsal: rehearse(scenario, cast, stage) };
+export function prepared(scenario: Scenario, target = targetOf()): Prepared {
+  const assignment = assignGroups(scenario, target);
+  return { scenario, assignment, prediction: predict(scenario, assignment, target) };
 }

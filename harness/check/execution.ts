@@ -1,4 +1,4 @@
-/** Performance: a rehearsed scenario played in a guest, every answer compared. */
+/** Execution: a predicted scenario played in a guest, every answer compared. */
 import { beforeComplaint, complains, excerpt } from "../guest/console.ts";
 import { type Guest, GuestLost } from "../guest/guest.ts";
 import { ProtocolError } from "../guest/probe_channel.ts";
@@ -9,7 +9,7 @@ import type { Scenario } from "../scenario/scenario.ts";
 import { clearRegionsAction, failCollectionAction, INJECTION_FAULTS } from "../scenario/steps/injection.ts";
 import { dmaEntryLimitAction } from "../scenario/steps/parameter.ts";
 import { BadRequestError, type Difference, difference, parseReply, sinceBaseline } from "./observation.ts";
-import type { Rehearsal } from "./rehearsal.ts";
+import type { Prediction } from "./prediction.ts";
 
 /** What the guest was like before a scenario, and must be like after it. */
 export interface Condition {
@@ -20,7 +20,7 @@ export interface Condition {
 }
 
 /** How a scenario went. */
-export interface Performance {
+export interface Execution {
   readonly verdict: "match" | "known" | "mismatch" | "crash" | "hang" | "harness-fault";
   /** The step that the verdict is about, and what was done in it; not for match and known. */
   readonly stepIndex?: number | undefined;
@@ -41,7 +41,7 @@ const CLEANING: readonly string[] = [
   dmaEntryLimitAction(DEFAULT_DMA_ENTRY_LIMIT).command,
 ].map((command) => command({ groupNumber: () => 0, device: () => "" })).concat(INJECTION_FAULTS, "reset");
 
-/** A request to the probe, and the rehearsed action that it performs, if any. */
+/** A request to the probe, and the predicted action that it performs, if any. */
 interface Request {
   readonly command: string;
   readonly actionIndex?: number;
@@ -51,10 +51,10 @@ interface Request {
 const marker = (scenario: Scenario, stepIndex: number): string => `${scenario.id} step ${stepIndex + 1} `;
 
 /** All requests of a scenario. Markers in the kernel log tell which step a message belongs to. */
-function requestsOf(scenario: Scenario, rehearsal: Rehearsal, names: GuestNames): Request[] {
+function requestsOf(scenario: Scenario, prediction: Prediction, names: GuestNames): Request[] {
   const requests: Request[] = [{ command: `say ${scenario.id}` }];
   let marked: number | undefined;
-  for (const [actionIndex, { action, stepIndex }] of rehearsal.actions.entries()) {
+  for (const [actionIndex, { action, stepIndex }] of prediction.actions.entries()) {
     if (stepIndex !== marked && stepIndex !== undefined) {
       requests.push({
         command: `mark ${marker(scenario, stepIndex)}${scenario.steps[stepIndex]?.text}`,
@@ -67,14 +67,14 @@ function requestsOf(scenario: Scenario, rehearsal: Rehearsal, names: GuestNames)
 }
 
 /** Sends all of a scenario in one batch and judges what comes back. Never throws for what the guest does. */
-export async function perform(
+export async function execute(
   guest: Pick<Guest, "request" | "kernelLog">,
   scenario: Scenario,
-  rehearsal: Rehearsal,
+  prediction: Prediction,
   names: GuestNames,
   before: Condition,
-): Promise<Performance> {
-  const requests = requestsOf(scenario, rehearsal, names);
+): Promise<Execution> {
+  const requests = requestsOf(scenario, prediction, names);
   let replies: readonly string[] = [];
   try {
     replies = await guest.request(requests.map(({ command }) => command));
@@ -85,11 +85,11 @@ export async function perform(
       const reason = `the kernel complained; ${tainted}`;
       return { verdict: "crash", reason, condition, ...complaint(scenario, log) };
     }
-    const judged = judge(rehearsal, observed);
+    const judged = judge(prediction, observed);
     const isFine = judged.verdict === "match" || judged.verdict === "known";
-    return { ...judged, ...(isFine ? leftOver(rehearsal, condition, before) : {}), condition };
+    return { ...judged, ...(isFine ? leftOver(prediction, condition, before) : {}), condition };
   } catch (error) {
-    if (error instanceof GuestLost) return lost(error, scenario, rehearsal, requests);
+    if (error instanceof GuestLost) return lost(error, scenario, prediction, requests);
     if (!(error instanceof BadRequestError || error instanceof ProtocolError)) throw error;
     return { verdict: "harness-fault", reason: error.message };
   }
@@ -115,7 +115,7 @@ function readReplies(requests: readonly Request[], replies: readonly string[], b
 const hexOf = (value: bigint): string => `0x${value.toString(16)}`;
 
 /** What a kernel that lives on complained about, and at which step. */
-function complaint(scenario: Scenario, log: readonly string[]): Partial<Performance> {
+function complaint(scenario: Scenario, log: readonly string[]): Partial<Execution> {
   const earlier = beforeComplaint(log);
   const stepIndex = scenario.steps.findLastIndex((_, index) =>
     earlier.some((line) => line.includes(marker(scenario, index)))
@@ -142,11 +142,11 @@ const isHex = (value: string | undefined): value is string => /^0x[0-9a-f]+$/.te
 function lost(
   error: GuestLost,
   scenario: Scenario,
-  rehearsal: Rehearsal,
+  prediction: Prediction,
   requests: readonly Request[],
-): Performance {
+): Execution {
   const actionIndex = requests[error.replies.length]?.actionIndex;
-  const stepIndex = actionIndex === undefined ? undefined : rehearsal.actions[actionIndex]?.stepIndex;
+  const stepIndex = actionIndex === undefined ? undefined : prediction.actions[actionIndex]?.stepIndex;
   const text = stepIndex === undefined ? "" : scenario.steps[stepIndex]?.text ?? "";
   return {
     verdict: error.loss,
@@ -160,13 +160,13 @@ function lost(
  * Compares with what is right and with what this kernel version is known to do. Doing what is right is never
  * an alarm; a mismatch is told against the prediction that held longer.
  */
-function judge(rehearsal: Rehearsal, observed: readonly Answer[]): Performance {
-  const right = firstDifference(rehearsal, observed, "right");
+function judge(prediction: Prediction, observed: readonly Answer[]): Execution {
+  const right = firstDifference(prediction, observed, "right");
   if (!right) return { verdict: "match" };
-  const real = firstDifference(rehearsal, observed, "real");
+  const real = firstDifference(prediction, observed, "real");
   if (!real) return { verdict: "known" };
   const later = right.actionIndex > real.actionIndex ? right : real;
-  const { action, stepIndex } = rehearsal.actions[later.actionIndex] ?? {};
+  const { action, stepIndex } = prediction.actions[later.actionIndex] ?? {};
   const cannotPrepare = stepIndex === undefined && observed[later.actionIndex]?.errno !== null;
   return {
     verdict: cannotPrepare ? "harness-fault" : "mismatch",
@@ -177,27 +177,27 @@ function judge(rehearsal: Rehearsal, observed: readonly Answer[]): Performance {
 }
 
 function firstDifference(
-  rehearsal: Rehearsal,
+  prediction: Prediction,
   observed: readonly Answer[],
-  prediction: "right" | "real",
+  mode: "right" | "real",
 ): { actionIndex: number; difference: Difference } | undefined {
-  for (const [actionIndex, rehearsed] of rehearsal.actions.entries()) {
+  for (const [actionIndex, predictedAction] of prediction.actions.entries()) {
     const answer = observed[actionIndex];
     if (!answer) throw new RangeError(`no answer to action ${actionIndex}`);
-    const found = difference(rehearsed[prediction], answer);
+    const found = difference(predictedAction[mode], answer);
     if (found) return { actionIndex, difference: found };
   }
   return undefined;
 }
 
 /** Locked memory that stays where none should, or not as much as the known fault leaves. */
-function leftOver(rehearsal: Rehearsal, after: Condition, before: Condition): Partial<Performance> {
+function leftOver(prediction: Prediction, after: Condition, before: Condition): Partial<Execution> {
   const pages = after.lockedPages - before.lockedPages;
   if (pages === 0n) return {};
-  if (pages === rehearsal.leakedPages) return { verdict: "known" };
+  if (pages === prediction.leakedPages) return { verdict: "known" };
   return {
     verdict: "mismatch",
     actionText: "close everything",
-    difference: { predicted: `vmlck=${hexOf(rehearsal.leakedPages)}`, observed: `vmlck=${hexOf(pages)}` },
+    difference: { predicted: `vmlck=${hexOf(prediction.leakedPages)}`, observed: `vmlck=${hexOf(pages)}` },
   };
 }

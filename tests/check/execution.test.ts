@@ -1,12 +1,12 @@
 import t from "#tap";
 import fc from "fast-check";
-import { type Condition, conditionOf, perform, type Performance } from "../../harness/check/performance.ts";
-import { whyNot } from "../../harness/check/cast.ts";
+import { type Condition, conditionOf, execute, type Execution } from "../../harness/check/execution.ts";
+import { whyNot } from "../../harness/check/assignment.ts";
 import { loadAllScenarios } from "../../harness/cli/configs.ts";
 import { type Answer, ok } from "../../harness/model/answer.ts";
 import { hex } from "../../harness/model/range_list.ts";
 import { INJECTION_FAULTS } from "../../harness/scenario/steps/injection.ts";
-import { AMD, type Rehearsed, rehearsed, scenarioOf, stageOf } from "./stage.ts";
+import { AMD, type Prepared, prepared, scenarioOf, targetOf } from "./target.ts";
 import { replyText, StandIn, type StandInPlan } from "./stand_in.ts";
 
 const BEFORE: Condition = { lockedPages: 7n, taint: 0x1000n };
@@ -25,35 +25,35 @@ const SCENARIO = scenarioOf(
   "- detach: B",
   "- unmap: { iova: 0x100000, size: 8KiB }",
 );
-const PLAYED = rehearsed(SCENARIO);
+const PLAYED = prepared(SCENARIO);
 /** On a real kernel before 6.18 its page stays locked for good. */
-const LEAKING = rehearsed(
+const LEAKING = prepared(
   scenarioOf("steps: [attach: A, map: { iova: top-0xfff, size: 4KiB }]"),
-  stageOf(AMD),
+  targetOf(AMD),
 );
 
-type Prediction = "right" | "real";
+type Mode = "right" | "real";
 
-const answersOf = ({ rehearsal }: Rehearsed, prediction: Prediction): Answer[] =>
-  rehearsal.actions.map((action) => action[prediction]);
+const answersOf = ({ prediction }: Prepared, mode: Mode): Answer[] =>
+  prediction.actions.map((action) => action[mode]);
 
 const repliesOf = (answers: readonly Answer[]): string[] =>
   answers.map((answer) => replyText(answer, BEFORE.lockedPages));
 
 /** Lets a guest answer like this, and judges it. */
-function judged(played: Rehearsed, plan: StandInPlan): Promise<Performance> {
+function judged(played: Prepared, plan: StandInPlan): Promise<Execution> {
   const guest = new StandIn({ reset: RESET, ...plan });
-  return perform(guest, played.scenario, played.rehearsal, NAMES, BEFORE);
+  return execute(guest, played.scenario, played.prediction, NAMES, BEFORE);
 }
 
 t.test("all in one batch: the name, a mark before each step, the actions, the cleaning", async (t) => {
   const guest = new StandIn({ replies: repliesOf(answersOf(PLAYED, "right")), reset: RESET });
-  await perform(guest, SCENARIO, PLAYED.rehearsal, NAMES, BEFORE);
+  await execute(guest, SCENARIO, PLAYED.prediction, NAMES, BEFORE);
   const { commands } = guest;
   t.equal(commands[0], "say seed/one");
   const marks = commands.filter((command) => command.startsWith("mark "));
   t.same(marks, SCENARIO.steps.map(({ text }, index) => `mark seed/one step ${index + 1} ${text}`));
-  const actions = PLAYED.rehearsal.actions.map(({ action }) => action.command(NAMES));
+  const actions = PLAYED.prediction.actions.map(({ action }) => action.command(NAMES));
   t.same(commands.filter((command) => !/^(say|mark) /.test(command)).slice(0, actions.length), actions);
   t.ok(actions.includes("group-open B 5"), "with the guest's own names");
   t.equal(commands[commands.indexOf("open c0") - 1], marks[0]);
@@ -96,42 +96,42 @@ const altered = (key: string, value: string): string =>
   key === "vmlck" ? hex(BigInt(value) + 1n) : `${value}0`;
 
 /** Whether the verdict is about this action, and an alarm. */
-function isNoticed(played: Rehearsed, index: number, answer: Answer, found: Performance): boolean {
-  const { action, stepIndex } = played.rehearsal.actions[index] ?? {};
+function isNoticed(played: Prepared, index: number, answer: Answer, found: Execution): boolean {
+  const { action, stepIndex } = played.prediction.actions[index] ?? {};
   const verdict = stepIndex === undefined && answer.errno !== null ? "harness-fault" : "mismatch";
   return found.verdict === verdict && found.stepIndex === stepIndex && found.actionText === action?.text &&
     found.difference !== undefined && found.difference.predicted !== found.difference.observed;
 }
 
-for (const prediction of ["right", "real"] as const) {
-  t.test(`any single answer that departs from what is ${prediction} is noticed where it does`, async (t) => {
-    const answers = answersOf(PLAYED, prediction);
+for (const mode of ["right", "real"] as const) {
+  t.test(`any single answer that departs from what is ${mode} is noticed where it does`, async (t) => {
+    const answers = answersOf(PLAYED, mode);
     for (const [index, answer] of answers.entries()) {
       const missed: Answer[] = [];
       for (const wrong of alterations(answer)) {
         const found = await judged(PLAYED, { replies: repliesOf(answers.with(index, wrong)) });
         if (!isNoticed(PLAYED, index, wrong, found)) missed.push(wrong);
       }
-      t.same(missed, [], `${index} ${PLAYED.rehearsal.actions[index]?.action.text}`);
+      t.same(missed, [], `${index} ${PLAYED.prediction.actions[index]?.action.text}`);
     }
   });
 }
 
 t.test("so it is in every scenario there is", async (t) => {
-  const stages = [stageOf(), stageOf(AMD), stageOf(AMD, "7.3.4")];
+  const stages = [targetOf(), targetOf(AMD), targetOf(AMD, "7.3.4")];
   const scenarios = await loadAllScenarios();
-  const all = stages.flatMap((stage) =>
-    scenarios.filter((scenario) => whyNot(scenario, stage) === undefined)
-      .map((scenario) => () => rehearsed(scenario, stage))
+  const all = stages.flatMap((target) =>
+    scenarios.filter((scenario) => whyNot(scenario, target) === undefined)
+      .map((scenario) => () => prepared(scenario, target))
   );
   const property = fc.asyncProperty(
     fc.constantFrom(...all),
-    fc.constantFrom<Prediction>("right", "real"),
+    fc.constantFrom<Mode>("right", "real"),
     fc.nat(),
     fc.nat(),
-    async (rehearse, prediction, at, which) => {
-      const played = rehearse();
-      const answers = answersOf(played, prediction);
+    async (predict, mode, at, which) => {
+      const played = predict();
+      const answers = answersOf(played, mode);
       const index = at % answers.length;
       const wrongs = alterations(answers[index] ?? ok());
       const wrong = wrongs[which % wrongs.length] ?? ok();
@@ -147,14 +147,14 @@ t.test("of two wrong answers the first is told", async (t) => {
   const answers = answersOf(PLAYED, "right").map((answer, index) => index < 8 ? answer : ok({ odd: "1" }));
   t.match(await judged(PLAYED, { replies: repliesOf(answers) }), {
     verdict: "mismatch",
-    actionText: PLAYED.rehearsal.actions[8]?.action.text,
+    actionText: PLAYED.prediction.actions[8]?.action.text,
   });
 });
 
 const LEFT_OVER: readonly [
   name: string,
-  played: Rehearsed,
-  prediction: Prediction,
+  played: Prepared,
+  mode: Mode,
   pages: bigint,
   found: object,
 ][] = [
@@ -172,19 +172,19 @@ const LEFT_OVER: readonly [
   }],
 ];
 
-for (const [name, played, prediction, pages, found] of LEFT_OVER) {
+for (const [name, played, mode, pages, found] of LEFT_OVER) {
   t.test(`pages that stay locked: ${name}`, async (t) => {
     const reset = `ok vmlck=${hex(BEFORE.lockedPages + pages)} taint=0x1000`;
-    const performance = await judged(played, { replies: repliesOf(answersOf(played, prediction)), reset });
-    t.match(performance, found);
-    t.equal(performance.condition?.lockedPages, BEFORE.lockedPages + pages);
+    const execution = await judged(played, { replies: repliesOf(answersOf(played, mode)), reset });
+    t.match(execution, found);
+    t.equal(execution.condition?.lockedPages, BEFORE.lockedPages + pages);
   });
 }
 
 t.test("pages that stay locked don't hide the answer that was wrong before", async (t) => {
   const answers = answersOf(PLAYED, "right").with(12, ok({ odd: "1" }));
   const found = await judged(PLAYED, { replies: repliesOf(answers), reset: "ok vmlck=0x9 taint=0x1000" });
-  t.match(found, { verdict: "mismatch", actionText: PLAYED.rehearsal.actions[12]?.action.text });
+  t.match(found, { verdict: "mismatch", actionText: PLAYED.prediction.actions[12]?.action.text });
 });
 
 const LOG = [
@@ -222,7 +222,7 @@ t.test("what the probe itself wrote into the log is no complaint", async (t) => 
 for (const loss of ["crash", "hang", "harness-fault"] as const) {
   t.test(`a guest that is lost: ${loss}`, async (t) => {
     const replies = repliesOf(answersOf(PLAYED, "right"));
-    const { actions } = PLAYED.rehearsal;
+    const { actions } = PLAYED.prediction;
     const inStep = ({ stepIndex }: typeof actions[number]) => stepIndex === 4;
     for (const at of [actions.findIndex(inStep), actions.findLastIndex(inStep)]) {
       t.same(await judged(PLAYED, { replies, lost: { at, loss } }), {
@@ -273,7 +273,7 @@ t.test("what is no word of the guest is not swallowed", async (t) => {
     request: () => Promise.reject(new TypeError("a fault of ours")),
     kernelLog: () => Promise.resolve([]),
   };
-  await t.rejects(perform(guest, SCENARIO, PLAYED.rehearsal, NAMES, BEFORE), { name: "TypeError" });
+  await t.rejects(execute(guest, SCENARIO, PLAYED.prediction, NAMES, BEFORE), { name: "TypeError" });
 });
 
 t.test("the condition of a guest", async (t) => {

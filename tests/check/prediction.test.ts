@@ -1,20 +1,20 @@
 import t from "#tap";
-import { castScenario } from "../../harness/check/cast.ts";
-import { rehearse } from "../../harness/check/rehearsal.ts";
+import { assignGroups } from "../../harness/check/assignment.ts";
+import { predict } from "../../harness/check/prediction.ts";
 import { ok } from "../../harness/model/answer.ts";
 import type { State } from "../../harness/model/state.ts";
 import type { Scenario } from "../../harness/scenario/scenario.ts";
-import { AMD, type Rehearsed, rehearsed, scenarioOf, stageOf, VIRTIO } from "./stage.ts";
+import { AMD, type Prepared, prepared, scenarioOf, targetOf, VIRTIO } from "./target.ts";
 
 const REFUSED = 'groups: { A: {}, B: { reserved: ["0x100000..0x1fffff reserved"] } }';
 const GROUP_AT_EDGE = 'groups: { A: {}, B: { reserved: ["0x0..0xfffff reserved"] } }';
 
 /** `1 map c0 …` for every action of step 1; `- …` before the first step. */
-const textsOf = ({ rehearsal }: Rehearsed): string[] =>
-  rehearsal.actions.map(({ action, stepIndex }) => `${stepIndex ?? "-"} ${action.text}`);
+const textsOf = ({ prediction }: Prepared): string[] =>
+  prediction.actions.map(({ action, stepIndex }) => `${stepIndex ?? "-"} ${action.text}`);
 
 t.test("read-backs follow every change; mappings are shown to be there when groups come and at the end", async (t) => {
-  const played = rehearsed(
+  const played = prepared(
     scenarioOf(
       REFUSED,
       "steps:",
@@ -48,15 +48,15 @@ t.test("read-backs follow every change; mappings are shown to be there when grou
     "3 map c0 0x10000 size 0x1000 rw",
     "3 map c0 0x11000 size 0x1000 rw",
   ]);
-  const alive = played.rehearsal.actions.slice(-2);
+  const alive = played.prediction.actions.slice(-2);
   t.same(alive.map(({ right }) => right.errno), ["EEXIST", "EEXIST"]);
 });
 
 t.test("a refusal is read back too", async (t) => {
   const lines = ["- attach: A", "- map: { iova: 0xfee00000, size: 4KiB }", "  expect: EINVAL"];
-  const played = rehearsed(scenarioOf("steps:", ...lines));
+  const played = prepared(scenarioOf("steps:", ...lines));
   t.same(textsOf(played).slice(-2), ["1 map c0 0xfee00000 size 0x1000 rw", "1 state"]);
-  t.same(played.rehearsal.contradictions, []);
+  t.same(played.prediction.contradictions, []);
 });
 
 const PARAMETER: readonly [iommu: string, line: string, value: number][] = [
@@ -68,7 +68,7 @@ const PARAMETER: readonly [iommu: string, line: string, value: number][] = [
 
 t.test("unsafe interrupts are allowed where the machine needs it, unless the scenario says otherwise", async (t) => {
   for (const [iommu, line, value] of PARAMETER) {
-    const played = rehearsed(scenarioOf(line, "steps: [open: c0]"), stageOf(iommu));
+    const played = prepared(scenarioOf(line, "steps: [open: c0]"), targetOf(iommu));
     t.ok(textsOf(played).includes(`- parameter allow_unsafe_interrupts=${value}`), `${iommu} ${line}`);
   }
 });
@@ -88,18 +88,18 @@ const CONTRADICTIONS: readonly [lines: string[], message: RegExp][] = [
 
 for (const [lines, message] of CONTRADICTIONS) {
   t.test(`the author is contradicted: ${lines.join(" ")}`, async (t) => {
-    const { rehearsal } = rehearsed(scenarioOf(REFUSED, "steps:", ...lines));
-    t.equal(rehearsal.contradictions.length, 1);
-    t.match(rehearsal.contradictions[0]?.message, message);
+    const { prediction } = prepared(scenarioOf(REFUSED, "steps:", ...lines));
+    t.equal(prediction.contradictions.length, 1);
+    t.match(prediction.contradictions[0]?.message, message);
   });
 }
 
 t.test("an author is held against what is right, not against a known fault", async (t) => {
   const steps = ["steps:", "- attach: A", "- attach: B", "- detach: B", "  holes: []"];
-  t.same(rehearsed(scenarioOf(GROUP_AT_EDGE, ...steps)).rehearsal.contradictions, []);
+  t.same(prepared(scenarioOf(GROUP_AT_EDGE, ...steps)).prediction.contradictions, []);
   const twice = ["- map: { iova: top-0xfff, size: 4KiB }", "- map: { iova: top-0xfff, size: 4KiB }"];
   const scenario = scenarioOf("steps:", "- attach: A", ...twice, "  expect: EEXIST");
-  t.same(rehearsed(scenario, stageOf(AMD)).rehearsal.contradictions, []);
+  t.same(prepared(scenario, targetOf(AMD)).prediction.contradictions, []);
 });
 
 const DEVIATIONS: readonly [
@@ -119,15 +119,17 @@ const DEVIATIONS: readonly [
 
 t.test("a deviation is named where it makes a difference, be it only in what stays locked", async (t) => {
   for (const [iommu, kernel, lines, names, leaked] of DEVIATIONS) {
-    const { rehearsal } = rehearsed(scenarioOf(...lines), stageOf(iommu, kernel));
-    t.same(rehearsal.deviations, names, lines.join("; "));
-    t.equal(rehearsal.leakedPages, leaked);
+    const { prediction } = prepared(scenarioOf(...lines), targetOf(iommu, kernel));
+    t.same(prediction.deviations, names, lines.join("; "));
+    t.equal(prediction.leakedPages, leaked);
   }
 });
 
 t.test("predictions differ only where a deviation is named", async (t) => {
-  const { rehearsal } = rehearsed(scenarioOf(GROUP_AT_EDGE, "steps: [attach: A, attach: B, detach: B]"));
-  const differing = rehearsal.actions.filter(({ right, real }) =>
+  const { prediction } = prepared(
+    scenarioOf(GROUP_AT_EDGE, "steps: [attach: A, attach: B, detach: B]"),
+  );
+  const differing = prediction.actions.filter(({ right, real }) =>
     right.values["c0.ranges"] !== real.values["c0.ranges"]
   );
   t.same(differing.map(({ action, stepIndex }) => `${stepIndex} ${action.text}`), ["2 state"]);
@@ -135,15 +137,15 @@ t.test("predictions differ only where a deviation is named", async (t) => {
 
 t.test("a scenario may map a quarter of the guest's memory", async (t) => {
   const mapping = (size: string) => scenarioOf(`steps: [attach: A, map: { iova: 0x0, size: ${size} }]`);
-  t.doesNotThrow(() => rehearsed(mapping("64MiB")));
-  t.throws(() => rehearsed(mapping("64MiB+4KiB")), {
+  t.doesNotThrow(() => prepared(mapping("64MiB")));
+  t.throws(() => prepared(mapping("64MiB+4KiB")), {
     name: "ConfigError",
     message: /^seed\/a\.yaml:3:20: map: .*: maps more than 0x4000000 bytes/,
   });
 });
 
 t.test("a step that can't be played is the author's fault", async (t) => {
-  t.throws(() => rehearsed(scenarioOf("steps: [close: c0]")), {
+  t.throws(() => prepared(scenarioOf("steps: [close: c0]")), {
     name: "ConfigError",
     message: /^seed\/a\.yaml:3:9: close: c0: container c0 is not open$/,
   });
@@ -171,7 +173,7 @@ function tampering(apply: (state: State) => State): Scenario {
 t.test("a model that breaks its invariants is stopped where it does", async (t) => {
   const play = (apply: (state: State) => State) => {
     const scenario = tampering(apply);
-    return rehearse(scenario, castScenario(scenario, stageOf()), stageOf());
+    return predict(scenario, assignGroups(scenario, targetOf()), targetOf());
   };
   t.doesNotThrow(() => play((state) => state));
   t.throws(() => play((state) => ({ ...state, groups: new Map() })), {

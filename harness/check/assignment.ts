@@ -1,4 +1,4 @@
-/** Casting: which group of the machine plays which group of a scenario. */
+/** Which group of the machine plays which group of a scenario. */
 import { ConfigError } from "../config.ts";
 import { U64_MAX } from "../model/range_list.ts";
 import { type ReservedRegion, sortRegions } from "../model/reserved.ts";
@@ -10,7 +10,7 @@ import { parseRegions } from "../scenario/region.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 
 /** A scenario's groups on a machine. */
-export interface Cast {
+export interface Assignment {
   readonly world: World;
   /** What the scenario adds to the regions of the machine's groups. */
   readonly injected: ReadonlyMap<string, readonly ReservedRegion[]>;
@@ -20,7 +20,7 @@ export interface Cast {
 }
 
 /** The machine as far as conditions of scenarios can ask for it. */
-export interface Stage {
+export interface Target {
   readonly groups: readonly Group[];
   readonly iommuKind: string;
   /** Of the guest. */
@@ -29,9 +29,9 @@ export interface Stage {
 }
 
 /** Why the scenario makes no sense here, in words; undefined when it does. */
-export function whyNot({ when, groups: needs }: Scenario, stage: Stage): string | undefined {
-  const { iommu } = plainGroupOf(stage);
-  if (when.iommu && !when.iommu.some((kind) => kind === stage.iommuKind)) {
+export function whyNot({ when, groups: needs }: Scenario, target: Target): string | undefined {
+  const { iommu } = plainGroupOf(target);
+  if (when.iommu && !when.iommu.some((kind) => kind === target.iommuKind)) {
     return `needs IOMMU ${when.iommu.join(" or ")}`;
   }
   const isolated = when["interrupts-isolated"];
@@ -42,11 +42,11 @@ export function whyNot({ when, groups: needs }: Scenario, stage: Stage): string 
   if (bits !== undefined && iommu.aperture.last !== (1n << bits) - 1n) {
     return `needs an aperture of ${bits} bits`;
   }
-  const bound = when.kernel?.find((bound) => !isWithin(stage.version, bound));
+  const bound = when.kernel?.find((bound) => !isWithin(target.version, bound));
   if (bound !== undefined) return `needs a kernel ${bound}`;
   for (const devices of ["one", "several"] as const) {
     const wanted = [...needs.values()].filter((need) => need.devices === devices).length;
-    if (wanted > candidates(stage, devices).length) return `needs ${wanted} groups of ${devices} devices`;
+    if (wanted > candidates(target, devices).length) return `needs ${wanted} groups of ${devices} devices`;
   }
   return undefined;
 }
@@ -55,14 +55,14 @@ export function whyNot({ when, groups: needs }: Scenario, stage: Stage): string 
  * Gives every group of the scenario the next fitting group of the machine.
  * @throws ConfigError at a group whose regions are written wrongly
  */
-export function castScenario(scenario: Scenario, stage: Stage): Cast {
-  const plainGroup = plainGroupOf(stage);
+export function assignGroups(scenario: Scenario, target: Target): Assignment {
+  const plainGroup = plainGroupOf(target);
   const symbols = symbolsOf(plainGroup);
   const world = new Map<string, Group>();
   const injected = new Map<string, readonly ReservedRegion[]>();
   const taken = { one: 0, several: 0 };
   for (const [name, { devices, reserved, position }] of scenario.groups) {
-    const group = candidates(stage, devices)[taken[devices]++];
+    const group = candidates(target, devices)[taken[devices]++];
     if (!group) throw new ConfigError(position, `the machine has no further group of ${devices} devices`);
     try {
       const regions = reserved.flatMap((text) => parseRegions(text, symbols));
@@ -84,11 +84,11 @@ const symbolsOf = ({ iommu: { aperture } }: Group): Symbols => ({
   max: U64_MAX,
 });
 
-function plainGroupOf({ groups }: Stage): Group {
+function plainGroupOf({ groups }: Target): Group {
   const first = groups[0];
   if (!first) throw new RangeError("a machine has at least one group");
   return first;
 }
 
-const candidates = ({ groups }: Stage, devices: "one" | "several"): readonly Group[] =>
+const candidates = ({ groups }: Target, devices: "one" | "several"): readonly Group[] =>
   groups.filter((group) => (devices === "one") === (group.devices.length === 1));
