@@ -22,7 +22,7 @@ export interface Condition {
 /** How a scenario went. */
 export interface Execution {
   readonly verdict: "match" | "known" | "mismatch" | "crash" | "hang" | "harness-fault";
-  /** The step that the verdict is about, and what was done in it; not for match and known. */
+  /** The step that the verdict is about, and what was done in it; not for match. */
   readonly stepIndex?: number | undefined;
   readonly actionText?: string;
   readonly difference?: Difference;
@@ -164,23 +164,30 @@ function judge(prediction: Prediction, observed: readonly Answer[]): Execution {
   const right = firstDifference(prediction, observed, "right");
   if (!right) return { verdict: "match" };
   const real = firstDifference(prediction, observed, "real");
-  if (!real) return { verdict: "known" };
+  if (!real) return { verdict: "known", ...where(prediction, right) };
   const later = right.actionIndex > real.actionIndex ? right : real;
-  const { action, stepIndex } = prediction.actions[later.actionIndex] ?? {};
-  const cannotPrepare = stepIndex === undefined && observed[later.actionIndex]?.errno !== null;
-  return {
-    verdict: cannotPrepare ? "harness-fault" : "mismatch",
-    stepIndex,
-    actionText: action?.text ?? "",
-    difference: later.difference,
-  };
+  const told = where(prediction, later);
+  const cannotPrepare = told.stepIndex === undefined && observed[later.actionIndex]?.errno !== null;
+  return { verdict: cannotPrepare ? "harness-fault" : "mismatch", ...told };
+}
+
+/** An answer that is not the predicted one, and which one it is. */
+interface Departure {
+  readonly actionIndex: number;
+  readonly difference: Difference;
+}
+
+/** A departure for the user to read. */
+function where({ actions }: Prediction, { actionIndex, difference }: Departure) {
+  const { action, stepIndex } = actions[actionIndex] ?? {};
+  return { stepIndex, actionText: action?.text ?? "", difference };
 }
 
 function firstDifference(
   prediction: Prediction,
   observed: readonly Answer[],
   mode: "right" | "real",
-): { actionIndex: number; difference: Difference } | undefined {
+): Departure | undefined {
   for (const [actionIndex, predictedAction] of prediction.actions.entries()) {
     const answer = observed[actionIndex];
     if (!answer) throw new RangeError(`no answer to action ${actionIndex}`);
