@@ -82,6 +82,7 @@ export class Guest implements AsyncDisposable {
     const channelLog = resources.use(new LineLog(join(plan.artifactsDir, "probe.log")));
     const qmp = new Qmp(qemu.qmp, (line) => qmpLog.write(line));
     const channel = new ProbeChannel(qemu.probe, (line) => channelLog.write(line));
+    resources.defer(() => channel.close());
     const parts = { plan, limits, qemu, qmp, channel, resources };
     try {
       if (signal?.aborted) kill();

@@ -52,6 +52,15 @@ export class ProbeChannel {
     if (failure !== undefined) throw failure;
   }
 
+  /** Lets go of the connection; where the guest's end closed it first, there is nothing left to do. */
+  close(): void {
+    try {
+      this.#conn.close();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.BadResource)) throw error;
+    }
+  }
+
   /** Returns what went wrong, so that a guest that is lost meanwhile is told by its silence and by that only. */
   async #send(lines: readonly string[]): Promise<unknown> {
     try {
