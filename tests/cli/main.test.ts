@@ -8,7 +8,7 @@ const ROOT = resolve(import.meta.dirname ?? ".", "../..");
 async function iovacheck(args: readonly string[], cwd = ROOT) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "--no-prompt", "--config", join(ROOT, "deno.json")],
+      ...["run", "--quiet", "--no-prompt", "--config", join(ROOT, "deno.json")],
       ...["--allow-read", "--allow-env", "--allow-sys"],
       join(ROOT, "harness/main.ts"),
       ...args,
