@@ -7,6 +7,7 @@
  * @module
  */
 import { resolve } from "node:path";
+import { $ } from "zx";
 import { tell } from "./output.ts";
 
 const ROOT = resolve(import.meta.dirname ?? ".", "..");
@@ -31,18 +32,16 @@ const STEPS: readonly (readonly [name: string, args: readonly string[]])[] = [
   ["tests", ["task", "test"]],
 ];
 
-await writeDenoTypes();
+const deno = Deno.execPath();
+const show = $({ cwd: ROOT, stdio: "inherit", nothrow: true });
+
+// The second compiler doesn't know what Deno's own has built in.
+await $({ cwd: ROOT })`${deno} types`.pipe(resolve(ROOT, ".deno.d.ts"));
 for (const [name, args] of STEPS) {
   tell(`== ${name}`);
-  const { code } = await new Deno.Command(Deno.execPath(), { args: [...args], cwd: ROOT }).spawn().status;
-  if (code !== 0) {
+  const { exitCode } = await show`${deno} ${args}`;
+  if (exitCode !== 0) {
     tell(`== ${name}: failed; deno ${args.join(" ")}`);
     Deno.exit(1);
   }
-}
-
-/** The second compiler doesn't know what Deno's own has built in. */
-async function writeDenoTypes(): Promise<void> {
-  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["types"], cwd: ROOT }).output();
-  await Deno.writeFile(resolve(ROOT, ".deno.d.ts"), stdout);
 }

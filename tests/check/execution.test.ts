@@ -74,7 +74,11 @@ t.test("what is right is a match, what the version is known to do is known", asy
   });
   const known = await judged(PLAYED, { replies: repliesOf(answersOf(PLAYED, "real")) });
   t.match(known, { verdict: "known", condition });
-  t.notSame(known.difference?.predicted, known.difference?.observed, "and it says what would have been right");
+  t.notSame(
+    known.difference?.predicted,
+    known.difference?.observed,
+    "and it says what would have been right",
+  );
 });
 
 /** Everything that can be wrong with one answer. */
