@@ -226,8 +226,14 @@ class CellRun {
   }
 
   /** Whether a guest that did something wrong still has the world that it began with. */
-  async #isAsBefore(ready: ReadyGuest): Promise<boolean> {
-    return (await checkWorld(ready.guest, this.#target, ready.numbers, ready.condition)).verdict === "match";
+  async #isAsBefore({ guest, numbers, condition }: ReadyGuest): Promise<boolean> {
+    try {
+      return (await checkWorld(guest, this.#target, numbers, condition)).verdict === "match";
+    } catch (error) {
+      // Lost after its verdict, and on the way out in any case: the next guest goes on.
+      if (error instanceof GuestLost) return false;
+      throw error;
+    }
   }
 
   #tell(

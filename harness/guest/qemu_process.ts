@@ -43,6 +43,9 @@ export interface QemuProcess {
   kill(): void;
 }
 
+/** A socket's path has 108 bytes at most, with the zero at its end. [man 7 unix] */
+const SOCKETS_DIR_MOST = 107 - "/probe".length;
+
 /** A comma separates options; doubled, it stands for itself. [QEMU: qemu-options, "Simple options"] */
 const optionValue = (text: string): string => text.replaceAll(",", ",,");
 
@@ -77,6 +80,9 @@ export function qemuArguments(plan: QemuPlan, socketsDir: string): string[] {
 export async function startQemu(plan: QemuPlan, limitMs: number): Promise<QemuProcess> {
   const socketsDir = await Deno.makeTempDir({ prefix: "iovacheck-" });
   try {
+    if (socketsDir.length > SOCKETS_DIR_MOST) {
+      throw new CannotTestError(`${socketsDir} is too long a path for sockets; set TMPDIR to a shorter one`);
+    }
     using qmpListener = Deno.listen({ transport: "unix", path: join(socketsDir, "qmp") });
     using probeListener = Deno.listen({ transport: "unix", path: join(socketsDir, "probe") });
     const args = ["--pdeathsig", "KILL", "--", ...qemuArguments(plan, socketsDir)];
