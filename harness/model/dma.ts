@@ -53,12 +53,13 @@ function mapFieldFault(semantics: Semantics, request: MapRequest): Errno | undef
   const { iova, size, flags, vaddr = 0n, argsz = MAP_STRUCT_BYTES } = request;
   const wrapping = wraps(iova, size) || wraps(vaddr, size);
   if (argsz < MAP_STRUCT_BYTES || (flags & ~mapFlags(semantics)) !== 0) return "EINVAL";
-  if (semantics.mapTestsWrapFirst && size === 0n) return "EINVAL";
-  if (semantics.mapTestsWrapFirst && wrapping) return semantics.wrapErrno;
+  const looksLate = semantics.deviations.has("wrap-is-einval");
+  if (!looksLate && size === 0n) return "EINVAL";
+  if (!looksLate && wrapping) return "EOVERFLOW";
   const access = flags & (MAP_READ | MAP_WRITE);
   if (flags === 0 || ((flags & MAP_VADDR) !== 0 && access !== 0)) return "EINVAL";
   if (size === 0n || !isAligned(iova, size, vaddr)) return "EINVAL";
-  if (wrapping) return semantics.wrapErrno;
+  if (wrapping) return "EINVAL";
   return undefined;
 }
 
@@ -96,7 +97,7 @@ function unmapFault(semantics: Semantics, type1: Type1, request: UnmapRequest): 
   if (!isAligned(iova)) return "EINVAL";
   if (flags === UNMAP_ALL_FLAG) return iova !== 0n || size !== 0n ? "EINVAL" : undefined;
   if (size === 0n || !isAligned(size)) return "EINVAL";
-  if (wraps(iova, size)) return semantics.wrapErrno;
+  if (wraps(iova, size)) return semantics.deviations.has("wrap-is-einval") ? "EINVAL" : "EOVERFLOW";
   const { start, last } = rangeOf(request);
   const bisects = (mapping: Mapping) => {
     const { start: first, last: end } = rangeOf(mapping);
