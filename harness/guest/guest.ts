@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { consoleVerdict, excerpt } from "./console.ts";
 import { ProbeChannel, ProtocolError, SilenceError, within } from "./probe_channel.ts";
-import { exitText, type QemuPlan, type QemuProcess, startQemu } from "./qemu_process.ts";
+import { exitText, type QemuExit, type QemuPlan, type QemuProcess, startQemu } from "./qemu_process.ts";
 import { Qmp, QmpError } from "./qmp.ts";
 
 /** Why a guest is no more, or of no more use. */
@@ -182,7 +182,7 @@ class LineLog implements Disposable {
 /** Finds out what became of a guest that failed to answer. */
 async function diagnose({ plan, qemu, qmp }: Parts, when: string, cause: unknown): Promise<GuestLost> {
   const silent = cause instanceof SilenceError;
-  const exit = silent ? undefined : await within(EXIT_TIMEOUT_MS, qemu.exit).catch(() => undefined);
+  const exit = silent ? undefined : await soonOver(qemu);
   const console = await consoleOf(plan);
   const lines = excerpt(console.trimEnd().split(/\r?\n/));
   const lost = (loss: Loss, what: string) => new GuestLost(loss, `${what} ${when}`, lines, { cause });
@@ -196,6 +196,16 @@ async function diagnose({ plan, qemu, qmp }: Parts, when: string, cause: unknown
       // A triple fault leaves no word on the console, only a machine that wants to start again.
       if (hasReset(qmp)) return lost("crash", "the guest reset itself");
       return lost("harness-fault", exit ? exitText(exit) : String(cause));
+  }
+}
+
+/** How a QEMU that is about to end does so; undefined for one that lives on, which is no fault of its own. */
+async function soonOver({ exit }: QemuProcess): Promise<QemuExit | undefined> {
+  try {
+    return await within(EXIT_TIMEOUT_MS, exit);
+  } catch (error) {
+    if (error instanceof SilenceError) return undefined;
+    throw error;
   }
 }
 
