@@ -17,7 +17,13 @@ interface Expected {
 const KERNELS: readonly Expected[] = [
   {
     kernel: "debian:6.1",
-    deviations: ["conflict-to-the-end", "map-at-the-top", "sticky-edges", "unmap-to-the-end", "wrap-is-einval"],
+    deviations: [
+      "conflict-to-the-end",
+      "map-at-the-top",
+      "sticky-edges",
+      "unmap-to-the-end",
+      "wrap-is-einval",
+    ],
     skips: { "virtio-iommu": /^debian:6\.1\.\d+ is built without CONFIG_VIRTIO_IOMMU$/ },
   },
   { kernel: "debian:7.3", deviations: ["sticky-edges"], skips: {} },
