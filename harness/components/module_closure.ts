@@ -37,11 +37,6 @@ export async function moduleClosure(kernel: KernelModules, names: readonly strin
   return [...ordered.values()];
 }
 
-/** Is this module part of the kernel image? */
-export async function isBuiltIn(kernel: KernelModules, name: string): Promise<boolean> {
-  return (await builtInModules(kernel.modulesDir)).has(moduleName(name));
-}
-
 /** Names in `modules.builtin`, where each line is a path such as `kernel/drivers/virtio/virtio.ko`. */
 export function parseBuiltIn(text: string): Set<string> {
   return new Set(text.split("\n").filter((line) => line !== "").map(moduleName));

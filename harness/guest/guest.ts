@@ -1,9 +1,10 @@
 /** A booted guest: one object with a clear life, from boot to the end of its QEMU. */
 import { join } from "node:path";
 import { consoleVerdict, excerpt } from "./console.ts";
-import { ProbeChannel, ProtocolError, SilenceError, within } from "./probe_channel.ts";
+import { ProbeChannel, ProtocolError } from "./probe_channel.ts";
 import { exitText, type QemuExit, type QemuPlan, type QemuProcess, startQemu } from "./qemu_process.ts";
 import { Qmp, QmpError } from "./qmp.ts";
+import { SilenceError, within } from "./within.ts";
 
 /** Why a guest is no more, or of no more use. */
 export type Loss = "crash" | "hang" | "harness-fault";

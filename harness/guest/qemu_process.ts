@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { execa } from "execa";
 import { CannotTestError } from "../errors.ts";
-import { SilenceError, within } from "./probe_channel.ts";
+import { SilenceError, within } from "./within.ts";
 
 export type Accelerator = "kvm" | "tcg";
 

@@ -1,5 +1,6 @@
 import t from "#tap";
-import { ProbeChannel, SilenceError, within } from "../../harness/guest/probe_channel.ts";
+import { ProbeChannel } from "../../harness/guest/probe_channel.ts";
+import { SilenceError, within } from "../../harness/guest/within.ts";
 import { type SocketPair, socketPair } from "./socket_pair.ts";
 
 const PATIENCE_MS = 5_000;

@@ -1,0 +1,114 @@
+/** What goes into the guests of a kernel: its modules, the probe, the injector. */
+import { basename, resolve } from "node:path";
+import { buildModule, buildProbe } from "../components/build.ts";
+import { moduleName, readModuleInfo } from "../components/modinfo.ts";
+import { moduleClosure } from "../components/module_closure.ts";
+import type { Context, Kernel, ModuleFile } from "../components/types.ts";
+import { UsageError } from "../errors.ts";
+import { archive, concatenatedArchives, type InitramfsFile } from "../guest/initramfs.ts";
+import type { Machine } from "../machine/machine.ts";
+
+const INJECTOR_SOURCES = resolve(import.meta.dirname ?? ".", "../../guests/resvinj");
+
+/** What every guest loads: the control channel, type1, the device driver. */
+const MODULES = ["virtio_pci", "virtio_console", "vfio_iommu_type1", "vfio-pci"];
+
+/** What makes a kernel able to drive each IOMMU. [spec §0.1] */
+const IOMMU = {
+  intel: { option: "CONFIG_INTEL_IOMMU", modules: [] },
+  amd: { option: "CONFIG_AMD_IOMMU", modules: [] },
+  virtio: { option: "CONFIG_VIRTIO_IOMMU", modules: ["virtio-iommu"] },
+} as const;
+
+/** A kernel with what is built for it, made once however many guests use it. */
+export class GuestKit {
+  readonly kernel: Kernel;
+  readonly #replacements: readonly Replacement[];
+  readonly #context: Context;
+  readonly #bases = new Map<string, Promise<Uint8Array>>();
+
+  /** @throws UsageError for a replacement that the kernel would refuse to load */
+  constructor(kernel: Kernel, replacements: readonly Replacement[], context: Context) {
+    for (const replacement of replacements) requireBuiltFor(replacement, kernel);
+    this.kernel = kernel;
+    this.#replacements = replacements;
+    this.#context = context;
+  }
+
+  /** The option without which the kernel can't drive this kind of IOMMU; undefined when it has it. */
+  missingOption(kind: Machine["iommu"]["kind"]): string | undefined {
+    const { option } = IOMMU[kind];
+    return this.kernel.config.has(option) ? undefined : option;
+  }
+
+  /** The initramfs for guests with this kind of IOMMU. */
+  initramfs(kind: Machine["iommu"]["kind"]): Promise<Uint8Array> {
+    const made = this.#bases.get(kind) ?? this.#make(kind);
+    this.#bases.set(kind, made);
+    return made;
+  }
+
+  /** @throws UsageError for a replacement that no guest with one of these kinds of IOMMU loads */
+  async requireUseOfReplacements(kinds: readonly Machine["iommu"]["kind"][]): Promise<void> {
+    if (kinds.length === 0) return;
+    const closures = await Promise.all(kinds.map((kind) => this.#closure(kind)));
+    const loaded = new Set(closures.flat().map(({ name }) => name));
+    const unused = this.#replacements.find(({ name }) => !loaded.has(name));
+    if (!unused) return;
+    const known = [...loaded].join(", ");
+    throw new UsageError(
+      `--module: no guest of ${this.kernel.spec} loads ${unused.name}; they load ${known}`,
+    );
+  }
+
+  async #make(kind: Machine["iommu"]["kind"]): Promise<Uint8Array> {
+    const replaced = (await this.#closure(kind)).map((module) =>
+      this.#replacements.find(({ name }) => name === module.name) ?? module
+    );
+    const modules = [...replaced, await this.#injector()];
+    const probe = await buildProbe(this.kernel, this.#context);
+    const files: InitramfsFile[] = [
+      { path: "init", data: await Deno.readFile(probe), executable: true },
+      ...modules.map(({ name, data }) => ({ path: modulePath(name), data })),
+    ];
+    const order = modules.map(({ name }) => `/${modulePath(name)}\n`).join("");
+    const boot = [{ path: "iovacheck/modules", data: new TextEncoder().encode(order) }];
+    return concatenatedArchives(archive(files), archive(boot));
+  }
+
+  /** The kernel's own modules that such a guest loads, in order. */
+  #closure(kind: Machine["iommu"]["kind"]): Promise<readonly ModuleFile[]> {
+    return moduleClosure(this.kernel, [...MODULES, ...IOMMU[kind].modules]);
+  }
+
+  async #injector(): Promise<ModuleFile> {
+    const file = await buildModule({ sourceDir: INJECTOR_SOURCES, kernel: this.kernel, ctx: this.#context });
+    return { name: moduleName(file), data: await Deno.readFile(file) };
+  }
+}
+
+const modulePath = (name: string): string => `iovacheck/${name}.ko`;
+
+/** A module to load in the place of the kernel's own. */
+export interface Replacement extends ModuleFile {
+  readonly file: string;
+  readonly vermagic: string;
+}
+
+/** @throws UsageError for a module that the kernel would refuse to load */
+function requireBuiltFor({ file, vermagic }: Replacement, { spec, release }: Kernel): void {
+  const [builtFor] = vermagic.split(" ");
+  if (builtFor === release) return;
+  throw new UsageError(
+    `--module ${file}: built for ${builtFor}, not for ${release} (${spec}); build it anew`,
+  );
+}
+
+export async function readReplacement(file: string): Promise<Replacement> {
+  try {
+    const data = await Deno.readFile(file);
+    return { name: moduleName(basename(file)), data, file, vermagic: readModuleInfo(data).vermagic };
+  } catch (error) {
+    throw new UsageError(`--module ${file}: ${(error as Error).message}`, { cause: error });
+  }
+}
