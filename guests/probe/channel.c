@@ -78,10 +78,19 @@ static void wait_for_port(short events)
 		hung_up();
 }
 
+void channel_leave(void)
+{
+	close(port);
+	port = -1;
+	replies.length = 0;
+}
+
 void channel_flush(void)
 {
 	size_t sent = 0;
 
+	if (port < 0)
+		return;
 	while (sent < replies.length) {
 		ssize_t count = write(port, replies.bytes + sent, replies.length - sent);
 

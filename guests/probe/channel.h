@@ -29,6 +29,9 @@ void channel_greet(void);
  */
 struct line channel_next(void);
 
+/* In a child: the port belongs to its parent, and replies only gather. */
+void channel_leave(void);
+
 /* Sends all replies now. */
 void channel_flush(void);
 

@@ -6,13 +6,17 @@
 #include <string.h>
 
 #include "channel.h"
+#include "dirty.h"
 #include "fatal.h"
 #include "files.h"
 #include "groups.h"
 #include "info.h"
 #include "klog.h"
+#include "limits.h"
 #include "mapping.h"
+#include "misuse.h"
 #include "modules.h"
+#include "process.h"
 #include "reply.h"
 #include "request.h"
 #include "state.h"
@@ -47,16 +51,26 @@ static const struct command commands[] = {
 	{ "close", 1, 1, false, command_close },
 	{ "group-open", 2, 2, false, command_group_open },
 	{ "group-close", 1, 1, false, command_group_close },
-	{ "group-status", 1, 1, false, command_group_status },
+	{ "group-status", 1, 2, false, command_group_status },
 	{ "set-container", 2, 2, false, command_set_container },
+	{ "set-container-to", 2, 2, false, command_set_container_to },
 	{ "unset-container", 1, 1, false, command_unset_container },
 	{ "set-iommu", 2, 2, false, command_set_iommu },
 	{ "check-extension", 2, 2, false, command_check_extension },
-	{ "device-open", 3, 3, false, command_device_open },
+	{ "device-open", 3, 3, true, command_device_open },
 	{ "device-close", 1, 1, false, command_device_close },
-	{ "map", 4, 6, false, command_map },
-	{ "unmap", 3, 5, false, command_unmap },
+	{ "map", 4, 8, false, command_map },
+	{ "unmap", 3, 9, false, command_unmap },
 	{ "info", 1, 2, false, command_info },
+	{ "dirty", 2, 3, false, command_dirty },
+	{ "dirty-get", 3, 8, false, command_dirty_get },
+	{ "ioctl", 2, 3, false, command_ioctl },
+	{ "poke", 2, 2, false, command_poke },
+	{ "fork", 1, 1, false, command_fork },
+	{ "in", 2, 2, true, command_in },
+	{ "exec", 0, 1, false, command_exec },
+	{ "exit", 1, 1, false, command_exit },
+	{ "memlock", 1, 2, false, command_memlock },
 	{ "state", 0, 0, false, command_state },
 	{ "reset", 0, 0, false, command_reset },
 	{ "klog", 0, 0, false, command_klog },

@@ -2,7 +2,10 @@
 /* The names under which the harness speaks of containers, groups and devices. */
 #include "handles.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "reply.h"
@@ -18,6 +21,7 @@ static const char *const missing[HANDLE_KINDS] = {
 	[CONTAINER] = "no open container",
 	[GROUP] = "no open group",
 	[DEVICE] = "no open device",
+	[PROCESS] = "no process",
 };
 
 static struct handle *find(const char *name)
@@ -44,7 +48,7 @@ bool handle_is_new(const struct request *request, int index)
 	return false;
 }
 
-void handle_add(const char *name, enum handle_kind kind, int fd)
+struct handle *handle_add(const char *name, enum handle_kind kind, int fd)
 {
 	static uint64_t serials;
 	struct handle *handle = &handles[handle_count++];
@@ -53,6 +57,7 @@ void handle_add(const char *name, enum handle_kind kind, int fd)
 	handle->kind = kind;
 	handle->fd = fd;
 	handle->serial = ++serials;
+	return handle;
 }
 
 struct handle *handle_argument(const struct request *request, int index, enum handle_kind kind)
@@ -65,11 +70,31 @@ struct handle *handle_argument(const struct request *request, int index, enum ha
 	return NULL;
 }
 
-void handle_close(struct handle *handle)
+struct handle *file_argument(const struct request *request, int index)
+{
+	struct handle *handle = find(request->argument[index]);
+
+	if (handle && handle->kind != PROCESS)
+		return handle;
+	reply_bad("nothing open is called", request->argument[index]);
+	return NULL;
+}
+
+static void forget(struct handle *handle)
 {
 	close(handle->fd);
 	handle_count--;
 	memmove(handle, handle + 1, (handles + handle_count - handle) * sizeof(*handle));
+}
+
+void handle_close(struct handle *handle)
+{
+	pid_t pid = handle->kind == PROCESS ? handle->pid : 0;
+
+	forget(handle);
+	/* A process ends when its line does; what it held is closed when it can be waited for. */
+	if (pid)
+		waitpid(pid, NULL, 0);
 }
 
 static void close_kind(enum handle_kind kind)
@@ -81,17 +106,51 @@ static void close_kind(enum handle_kind kind)
 
 void handle_close_all(void)
 {
+	close_kind(PROCESS);
 	close_kind(DEVICE);
 	close_kind(GROUP);
 	close_kind(CONTAINER);
 }
 
-struct handle *next_container(const struct handle *previous)
+void handles_without_processes(void)
+{
+	for (int i = handle_count - 1; i >= 0; i--)
+		if (handles[i].kind == PROCESS)
+			forget(&handles[i]);
+}
+
+void handles_pass_on(struct text *line)
+{
+	for (int i = 0; i < handle_count; i++) {
+		fcntl(handles[i].fd, F_SETFD, 0);
+		text_string(line, handles[i].name);
+		text_char(line, ' ');
+		text_decimal(line, handles[i].kind);
+		text_char(line, ' ');
+		text_decimal(line, handles[i].fd);
+		text_char(line, '\n');
+	}
+	text_char(line, '\0');
+}
+
+void handles_take_over(char *line)
+{
+	for (char *entry = strsep(&line, "\n"); entry && *entry; entry = strsep(&line, "\n")) {
+		const char *name = next_word(&entry);
+		int kind = atoi(next_word(&entry));
+		int fd = atoi(next_word(&entry));
+
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+		handle_add(name, kind, fd);
+	}
+}
+
+struct handle *next_handle(enum handle_kind kind, const struct handle *previous)
 {
 	int i = previous ? (int)(previous - handles) + 1 : 0;
 
 	for (; i < handle_count; i++)
-		if (handles[i].kind == CONTAINER)
+		if (handles[i].kind == kind)
 			return &handles[i];
 	return NULL;
 }

@@ -18,6 +18,7 @@
 #include "fatal.h"
 #include "klog.h"
 #include "modules.h"
+#include "process.h"
 #include "reply.h"
 #include "uevent.h"
 
@@ -80,10 +81,14 @@ static _Noreturn void serve_for_ever(void)
 	}
 }
 
-int main(void)
+int main(int argc, char *argv[])
 {
 	struct text failed_modules = { 0 };
 
+	if (argc == 3 && !strcmp(argv[0], SERVE)) {
+		catch_fatal_signals();
+		serve_parent_again(argv[1], argv[2]);
+	}
 	if (getpid() != 1) {
 		fprintf(stderr, "This is the first process of a test guest; it would turn this machine off.\n");
 		return EXIT_FAILURE;

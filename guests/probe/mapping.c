@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "dirty.h"
 #include "handles.h"
 #include "memory.h"
 #include "reply.h"
@@ -29,26 +30,53 @@ static bool map_flags(const struct request *request, int index, uint64_t *flags)
 	return true;
 }
 
+/* Which of map's options is which. */
+enum { MAP_VADDR, MAP_MEMORY, MAP_PIERCED, MAP_ARGSZ, MAP_OPTIONS };
+
+/*
+ * The memory that the request asks for. Of private memory there may be none of that size: then the address is 0, the one
+ * from which no size wraps around. Answers `bad` and returns false when memory of another kind is wanting.
+ */
+static bool take_memory(const struct option *options, uint64_t size, struct memory *memory)
+{
+	enum memory_kind kind = options[MAP_MEMORY].value;
+
+	*memory = (struct memory){ 0 };
+	if (options[MAP_VADDR].given)
+		return true;
+	*memory = memory_take(size, kind);
+	if (!memory->address && kind != MEMORY_PRIVATE) {
+		reply_bad("no memory of this kind:", strerror(errno));
+		return false;
+	}
+	if (!options[MAP_PIERCED].given || memory_pierce(*memory, options[MAP_PIERCED].value))
+		return true;
+	memory_free(*memory);
+	reply_bad("the memory has no such page to make inaccessible", NULL);
+	return false;
+}
+
 void command_map(const struct request *request)
 {
 	struct option options[] = {
-		{ .name = "vaddr", .most = UINT64_MAX },
-		{ .name = "argsz", .most = UINT32_MAX, .value = sizeof(struct vfio_iommu_type1_dma_map) },
+		[MAP_VADDR] = { .name = "vaddr", .most = UINT64_MAX },
+		[MAP_MEMORY] = { .name = "memory", .words = memory_kind_names },
+		[MAP_PIERCED] = { .name = "inaccessible", .most = UINT32_MAX },
+		[MAP_ARGSZ] = { .name = "argsz", .most = UINT32_MAX, .value = sizeof(struct vfio_iommu_type1_dma_map) },
 	};
 	struct handle *container = handle_argument(request, 0, CONTAINER);
 	uint64_t iova, size, flags;
+	struct memory memory;
 
 	if (!container || !number_argument(request, 1, "the IOVA", &iova) ||
 	    !number_argument(request, 2, "the size", &size) || !map_flags(request, 3, &flags) ||
-	    !read_options(request, 4, options, 2))
+	    !read_options(request, 4, options, MAP_OPTIONS) || !take_memory(options, size, &memory))
 		return;
 
-	struct memory memory = options[0].given ? (struct memory){ 0 } : memory_take(size);
 	struct vfio_iommu_type1_dma_map map = {
-		.argsz = options[1].value,
+		.argsz = options[MAP_ARGSZ].value,
 		.flags = flags,
-		/* When no memory is that big, 0: the one address from which no size wraps around. */
-		.vaddr = options[0].given ? options[0].value : (uintptr_t)memory.address,
+		.vaddr = options[MAP_VADDR].given ? options[MAP_VADDR].value : (uintptr_t)memory.address,
 		.iova = iova,
 		.size = size,
 	};
@@ -75,29 +103,47 @@ static void forget(const struct handle *container, const struct vfio_iommu_type1
 
 void command_unmap(const struct request *request)
 {
-	struct option options[] = {
-		{ .name = "flags", .most = UINT32_MAX },
-		{ .name = "argsz", .most = UINT32_MAX, .value = sizeof(struct vfio_iommu_type1_dma_unmap) },
-	};
-	struct handle *container = handle_argument(request, 0, CONTAINER);
-	uint64_t iova, size;
-
-	if (!container || !number_argument(request, 1, "the IOVA", &iova) ||
-	    !number_argument(request, 2, "the size", &size) || !read_options(request, 3, options, 2))
-		return;
-
 	/* The flag that asks for a dirty bitmap makes the kernel read a description of one behind the request. */
 	struct {
 		struct vfio_iommu_type1_dma_unmap unmap;
 		struct vfio_bitmap bitmap;
-	} call = { .unmap = { .argsz = options[1].value, .flags = options[0].value, .iova = iova, .size = size } };
+	} call = { 0 };
+	struct option options[] = {
+		BITMAP_OPTIONS,
+		{ .name = "flags", .most = UINT32_MAX },
+		{ .name = "argsz", .most = UINT32_MAX },
+	};
+	const struct option *flags = &options[BITMAP_OPTION_COUNT], *argsz = flags + 1;
+	struct handle *container = handle_argument(request, 0, CONTAINER);
+	uint64_t iova, size;
+	struct bitmap bitmap = { 0 };
+
+	if (!container || !number_argument(request, 1, "the IOVA", &iova) ||
+	    !number_argument(request, 2, "the size", &size) ||
+	    !read_options(request, 3, options, BITMAP_OPTION_COUNT + 2))
+		return;
+
+	bool with_bitmap = flags->value & VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP;
+
+	if (with_bitmap && !bitmap_make(&bitmap, options, iova, size))
+		return;
+	call.unmap = (struct vfio_iommu_type1_dma_unmap){
+		.argsz = argsz->given ? argsz->value : with_bitmap ? sizeof(call) : sizeof(call.unmap),
+		.flags = flags->value,
+		.iova = iova,
+		.size = size,
+	};
+	call.bitmap = bitmap.described;
+
 	const struct vfio_iommu_type1_dma_unmap asked = call.unmap;
 
 	if (ioctl(container->fd, VFIO_IOMMU_UNMAP_DMA, &call)) {
 		reply_error(errno);
-		return;
+	} else {
+		forget(container, &asked, call.unmap.size);
+		reply_ok();
+		reply_hex("size", call.unmap.size);
+		reply_dirty(&bitmap, size);
 	}
-	forget(container, &asked, call.unmap.size);
-	reply_ok();
-	reply_hex("size", call.unmap.size);
+	bitmap_free(&bitmap);
 }

@@ -3,13 +3,18 @@
  * The memory behind mappings. A record outlives the handle of its container, because the kernel keeps pages pinned for
  * as long as a group is attached, whoever has closed what.
  */
+#define _GNU_SOURCE
 #include "memory.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "fatal.h"
+#include "files.h"
 
 /* Bigger memory is not touched: such mappings are there to be refused, and the guest is small. */
 #define TOUCHED_MOST (64ull << 20)
@@ -47,16 +52,110 @@ static size_t round_up(uint64_t size)
 	return size ? (size + page - 1) / page * page : page;
 }
 
-struct memory memory_take(uint64_t size)
-{
-	/* Populating for writing gives every page a frame of its own, never the shared zero page. */
-	int how = size <= TOUCHED_MOST ? MAP_POPULATE : MAP_NORESERVE;
-	struct memory memory = { .bytes = round_up(size) };
+const char *const memory_kind_names[] = {
+	[MEMORY_PRIVATE] = "private", [MEMORY_UNTOUCHED] = "untouched", [MEMORY_READ_ONLY] = "read-only",
+	[MEMORY_NONE] = "none",	      [MEMORY_SHARED] = "shared",	[MEMORY_FILE] = "file",
+	[MEMORY_HUGE] = "huge",	      NULL,
+};
 
-	memory.address = mmap(NULL, memory.bytes, protection(size), MAP_PRIVATE | MAP_ANONYMOUS | how, -1, 0);
-	if (memory.address == MAP_FAILED)
-		memory.address = NULL;
-	return memory;
+/* Never written back: it is only there to be mapped. */
+#define RAM_DISK "/dev/ram0"
+
+/* Enough huge pages on demand for any mapping that a guest has room for. */
+#define HUGE_PAGES_FILE "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_overcommit_hugepages"
+#define HUGE_PAGES_MOST "64"
+#define HUGE_PAGE (2ull << 20)
+
+static void *map_anonymous(size_t bytes, int access, int how)
+{
+	void *address = mmap(NULL, bytes, access, MAP_PRIVATE | MAP_ANONYMOUS | how, -1, 0);
+
+	return address == MAP_FAILED ? NULL : address;
+}
+
+/* Populating for writing gives every page a frame of its own, never the shared zero page. */
+static void *map_private(size_t bytes)
+{
+	return map_anonymous(bytes, protection(bytes), bytes <= TOUCHED_MOST ? MAP_POPULATE : MAP_NORESERVE);
+}
+
+static void *map_untouched(size_t bytes, int access)
+{
+	void *address = map_anonymous(bytes, access, MAP_NORESERVE);
+
+	if (address)
+		madvise(address, bytes, MADV_NOHUGEPAGE); /* a huge zero page is charged otherwise than a small one */
+	return address;
+}
+
+static void *map_shared(size_t bytes, int fd)
+{
+	void *address = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+
+	close(fd);
+	return address == MAP_FAILED ? NULL : address;
+}
+
+static void *map_memfd(size_t bytes)
+{
+	int fd = memfd_create("iovacheck", MFD_CLOEXEC);
+
+	return fd < 0 || ftruncate(fd, bytes) ? NULL : map_shared(bytes, fd);
+}
+
+static void *map_ram_disk(size_t bytes)
+{
+	int fd = open(RAM_DISK, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return NULL;
+	if (lseek(fd, 0, SEEK_END) >= (off_t)bytes)
+		return map_shared(bytes, fd);
+	close(fd);
+	errno = EFBIG;
+	return NULL;
+}
+
+static void *map_huge(size_t bytes)
+{
+	errno = bytes % HUGE_PAGE ? EINVAL : write_file(HUGE_PAGES_FILE, HUGE_PAGES_MOST, strlen(HUGE_PAGES_MOST));
+	return errno ? NULL : map_anonymous(bytes, PROT_READ | PROT_WRITE, MAP_HUGETLB | MAP_POPULATE);
+}
+
+static void *map_kind(size_t bytes, enum memory_kind kind)
+{
+	switch (kind) {
+	case MEMORY_PRIVATE:
+		return map_private(bytes);
+	case MEMORY_UNTOUCHED:
+		return map_untouched(bytes, PROT_READ | PROT_WRITE);
+	case MEMORY_READ_ONLY:
+		return map_untouched(bytes, PROT_READ);
+	case MEMORY_NONE:
+		return map_untouched(bytes, PROT_NONE);
+	case MEMORY_SHARED:
+		return map_memfd(bytes);
+	case MEMORY_FILE:
+		return map_ram_disk(bytes);
+	case MEMORY_HUGE:
+		return map_huge(bytes);
+	}
+	return NULL;
+}
+
+struct memory memory_take(uint64_t size, enum memory_kind kind)
+{
+	size_t bytes = round_up(size);
+
+	return (struct memory){ .address = map_kind(bytes, kind), .bytes = bytes };
+}
+
+bool memory_pierce(struct memory memory, uint64_t page)
+{
+	size_t page_size = sysconf(_SC_PAGESIZE);
+
+	return page < memory.bytes / page_size &&
+	       !mprotect((char *)memory.address + page * page_size, page_size, PROT_NONE);
 }
 
 void memory_free(struct memory memory)

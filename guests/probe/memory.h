@@ -2,6 +2,7 @@
 #ifndef PROBE_MEMORY_H
 #define PROBE_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,8 +12,22 @@ struct memory {
 	size_t bytes;
 };
 
-/* Memory for a mapping of `size` bytes. */
-struct memory memory_take(uint64_t size);
+/* Kinds of memory, in the order of their names. */
+enum memory_kind {
+	MEMORY_PRIVATE,   /* anonymous, touched */
+	MEMORY_UNTOUCHED, /* the same, never touched */
+	MEMORY_READ_ONLY, /* never touched, and not writable */
+	MEMORY_NONE,      /* not even readable */
+	MEMORY_SHARED,    /* of a memfd */
+	MEMORY_FILE,      /* of a file whose writing back the kernel keeps track of: a RAM disk */
+	MEMORY_HUGE,      /* huge pages of 2 MiB */
+};
+extern const char *const memory_kind_names[];
+
+/* Memory of `size` bytes for a mapping; sets errno when there is none. */
+struct memory memory_take(uint64_t size, enum memory_kind kind);
+/* Makes the page of that number inaccessible; false when it isn't part of the memory. */
+bool memory_pierce(struct memory memory, uint64_t page);
 void memory_free(struct memory memory);
 
 /* Keeps memory for as long as the mapping of [iova, iova + size) in that container lives. */

@@ -57,6 +57,14 @@ bool number_argument(const struct request *request, int index, const char *meani
 	return number_up_to(request, index, meaning, UINT64_MAX, number);
 }
 
+static bool parse_choice(const char *word, const char *const *words, uint64_t *index)
+{
+	for (*index = 0; words[*index]; ++*index)
+		if (!strcmp(word, words[*index]))
+			return true;
+	return false;
+}
+
 static bool read_option(const char *word, struct option *options, size_t count)
 {
 	size_t length = strcspn(word, "=");
@@ -66,7 +74,9 @@ static bool read_option(const char *word, struct option *options, size_t count)
 
 		if (word[length] != '=' || strlen(option->name) != length || strncmp(option->name, word, length))
 			continue;
-		option->given = parse_number(word + length + 1, &option->value) && option->value <= option->most;
+		word += length + 1;
+		option->given = option->words ? parse_choice(word, option->words, &option->value) :
+						parse_number(word, &option->value) && option->value <= option->most;
 		return option->given || bad_number(option->name, word);
 	}
 	reply_bad("unknown option", word);

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ARGUMENTS_MOST 6
+#define ARGUMENTS_MOST 9
 
 /* What follows the command on its line. */
 struct request {
@@ -14,9 +14,10 @@ struct request {
 	int count;
 };
 
-/* An option of the form name=NUMBER. */
+/* An option of the form name=NUMBER, or name=WORD where there are words to choose from. */
 struct option {
 	const char *name;
+	const char *const *words; /* ends with NULL; the value is the word's index */
 	uint64_t most;
 	uint64_t value;
 	bool given;

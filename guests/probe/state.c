@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,29 +13,63 @@
 #include "files.h"
 #include "handles.h"
 #include "info.h"
+#include "limits.h"
 #include "memory.h"
 #include "reply.h"
 
-/* Locked memory of the probe, in pages: what type1 charges for pinned pages. */
+#define LOCKED "\nVmLck:"
+
+/* Locked memory of a process, in pages: what type1 charges for pinned pages. */
+static uint64_t locked_pages_in(int status_fd)
+{
+	char status[4096];
+	ssize_t length = pread(status_fd, status, sizeof(status) - 1, 0);
+
+	if (length < 0)
+		die("cannot read the status of a process: %s", strerror(errno));
+	status[length] = '\0';
+
+	const char *line = strstr(status, LOCKED);
+
+	if (!line)
+		die("the status of a process has no VmLck");
+	return strtoull(line + strlen(LOCKED), NULL, 10) * 1024 / sysconf(_SC_PAGESIZE);
+}
+
+static int open_status(const char *process)
+{
+	char path[40];
+
+	snprintf(path, sizeof(path), "/proc/%s/status", process);
+
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		die("cannot open %s: %s", path, strerror(errno));
+	return fd;
+}
+
 static uint64_t locked_pages(void)
 {
 	static int fd = -1; /* kept open: this is read after every step */
-	char status[4096];
 
 	if (fd < 0)
-		fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+		fd = open_status("self");
+	return locked_pages_in(fd);
+}
 
-	ssize_t length = pread(fd, status, sizeof(status) - 1, 0);
+static void reply_process_state(const struct handle *process)
+{
+	char key[sizeof(process->name) + sizeof(".vmlck")];
+	char pid[16];
 
-	if (length < 0)
-		die("cannot read /proc/self/status: %s", strerror(errno));
-	status[length] = '\0';
+	snprintf(pid, sizeof(pid), "%d", process->pid);
+	snprintf(key, sizeof(key), "%s.vmlck", process->name);
 
-	const char *line = strstr(status, "\nVmLck:");
+	int fd = open_status(pid);
 
-	if (!line)
-		die("/proc/self/status has no VmLck");
-	return strtoull(line + strlen("\nVmLck:"), NULL, 10) * 1024 / sysconf(_SC_PAGESIZE);
+	reply_hex(key, locked_pages_in(fd));
+	close(fd);
 }
 
 /* The kernel's reasons not to be trusted any more, as a bit mask. */
@@ -53,8 +88,10 @@ void command_state(const struct request *request)
 	(void)request;
 	reply_ok();
 	reply_hex("vmlck", locked_pages());
-	for (struct handle *container = next_container(NULL); container; container = next_container(container))
-		reply_container_state(container);
+	for (struct handle *it = next_handle(PROCESS, NULL); it; it = next_handle(PROCESS, it))
+		reply_process_state(it);
+	for (struct handle *it = next_handle(CONTAINER, NULL); it; it = next_handle(CONTAINER, it))
+		reply_container_state(it);
 }
 
 void command_reset(const struct request *request)
@@ -62,6 +99,7 @@ void command_reset(const struct request *request)
 	(void)request;
 	handle_close_all();
 	memory_drop_all();
+	limits_restore();
 	reply_ok();
 	reply_hex("vmlck", locked_pages());
 	reply_hex("taint", taint());

@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <linux/vfio.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "handles.h"
 #include "reply.h"
@@ -62,11 +64,13 @@ void command_group_close(const struct request *request)
 
 void command_group_status(const struct request *request)
 {
-	struct vfio_group_status status = { .argsz = sizeof(status) };
+	struct vfio_group_status status = { 0 };
+	struct option argsz = { .name = "argsz", .most = UINT32_MAX, .value = sizeof(status) };
 	struct handle *group = handle_argument(request, 0, GROUP);
 
-	if (!group)
+	if (!group || !read_options(request, 1, &argsz, 1))
 		return;
+	status.argsz = argsz.value;
 	if (ioctl(group->fd, VFIO_GROUP_GET_STATUS, &status)) {
 		reply_error(errno);
 		return;
@@ -82,6 +86,36 @@ void command_set_container(const struct request *request)
 
 	if (container)
 		reply_result(ioctl(group->fd, VFIO_GROUP_SET_CONTAINER, &container->fd) ? errno : 0);
+}
+
+/* A descriptor that is open, but of no container. */
+static void set_other_file(const struct handle *group)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	reply_result(ioctl(group->fd, VFIO_GROUP_SET_CONTAINER, &fd) ? errno : 0);
+	close(fd);
+}
+
+void command_set_container_to(const struct request *request)
+{
+	const struct handle *group = handle_argument(request, 0, GROUP);
+	const char *what = request->argument[1];
+	int fd = -1;
+
+	if (!group)
+		return;
+	if (!strcmp(what, "other-file")) {
+		set_other_file(group);
+		return;
+	}
+	if (!strcmp(what, "closed"))
+		fd = sysconf(_SC_OPEN_MAX); /* one more than may be open */
+	else if (strcmp(what, "negative")) {
+		reply_bad("SET_CONTAINER to negative, closed or other-file, not", what);
+		return;
+	}
+	reply_result(ioctl(group->fd, VFIO_GROUP_SET_CONTAINER, &fd) ? errno : 0);
 }
 
 void command_unset_container(const struct request *request)

@@ -10,6 +10,7 @@ void command_group_open(const struct request *request);
 void command_group_close(const struct request *request);
 void command_group_status(const struct request *request);
 void command_set_container(const struct request *request);
+void command_set_container_to(const struct request *request);
 void command_unset_container(const struct request *request);
 void command_set_iommu(const struct request *request);
 void command_check_extension(const struct request *request);

@@ -26,6 +26,8 @@ export interface Target {
   /** Of the guest. */
   readonly memoryBytes: bigint;
   readonly version: KernelVersion;
+  /** The kernel's options, such as CONFIG_BLK_DEV_RAM. */
+  readonly options: { has(option: string): boolean };
 }
 
 /** Why the scenario makes no sense here, in words; undefined when it does. */
@@ -44,6 +46,8 @@ export function whyNot({ when, groups: needs }: Scenario, target: Target): strin
   }
   const bound = when.kernel?.find((bound) => !isWithin(target.version, bound));
   if (bound !== undefined) return `needs a kernel ${bound}`;
+  const option = when.options?.find((option) => !target.options.has(option));
+  if (option !== undefined) return `needs a kernel with ${option}`;
   for (const devices of ["one", "several"] as const) {
     const wanted = [...needs.values()].filter((need) => need.devices === devices).length;
     if (wanted > candidates(target, devices).length) return `needs ${wanted} groups of ${devices} devices`;

@@ -20,6 +20,7 @@ export interface CellPlan {
   readonly id: string;
   readonly kernelSpec: string;
   readonly kernelVersion: KernelVersion;
+  readonly kernelOptions: { has(option: string): boolean };
   readonly qemuSpec: string;
   readonly qemuVersion: KernelVersion;
   readonly machine: Machine;
@@ -85,6 +86,7 @@ class CellRun {
       iommuKind: machine.iommu.kind,
       memoryBytes: BigInt(machine.memoryMib) << 20n,
       version: kernelVersion,
+      options: plan.kernelOptions,
     };
   }
 

@@ -13,6 +13,12 @@ const INJECTOR_SOURCES = resolve(import.meta.dirname ?? ".", "../../guests/resvi
 /** What every guest loads: the control channel, type1, the device driver. */
 const MODULES = ["virtio_pci", "virtio_console", "vfio_iommu_type1", "vfio-pci"];
 
+/** Modules for kernels with an option, without which some scenarios make no sense. */
+const OPTIONAL_MODULES: Readonly<Record<string, string>> = { CONFIG_BLK_DEV_RAM: "brd" };
+
+/** A small RAM disk is enough for memory of files that are written back. [kernel: drivers/block/brd.c] */
+const PARAMETERS: Readonly<Record<string, string>> = { brd: " rd_nr=1 rd_size=4096" };
+
 /** What makes a kernel able to drive each IOMMU. [spec §0.1] */
 const IOMMU = {
   intel: { option: "CONFIG_INTEL_IOMMU", modules: [] },
@@ -71,14 +77,16 @@ export class GuestKit {
       { path: "init", data: await Deno.readFile(probe), executable: true },
       ...modules.map(({ name, data }) => ({ path: modulePath(name), data })),
     ];
-    const order = modules.map(({ name }) => `/${modulePath(name)}\n`).join("");
+    const order = modules.map(({ name }) => `/${modulePath(name)}${PARAMETERS[name] ?? ""}\n`).join("");
     const boot = [{ path: "iovacheck/modules", data: new TextEncoder().encode(order) }];
     return concatenatedArchives(archive(files), archive(boot));
   }
 
   /** The kernel's own modules that such a guest loads, in order. */
   #closure(kind: Machine["iommu"]["kind"]): Promise<readonly ModuleFile[]> {
-    return moduleClosure(this.kernel, [...MODULES, ...IOMMU[kind].modules]);
+    const optional = Object.entries(OPTIONAL_MODULES)
+      .filter(([option]) => this.kernel.config.has(option)).map(([, module]) => module);
+    return moduleClosure(this.kernel, [...MODULES, ...IOMMU[kind].modules, ...optional]);
   }
 
   async #injector(): Promise<ModuleFile> {

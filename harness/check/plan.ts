@@ -149,6 +149,7 @@ function toCell(
     id: `${kernel.spec} ${qemu.spec} ${machine.name}`,
     kernelSpec: kernel.spec,
     kernelVersion: kernelVersion(kernel),
+    kernelOptions: kernel.config,
     qemuSpec: qemu.spec,
     qemuVersion: qemuVersion(qemu),
     machine,

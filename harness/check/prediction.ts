@@ -1,14 +1,13 @@
 /** Prediction: a scenario played on the model alone, which tells what to ask the guest and what to expect. */
 import { ConfigError } from "../config.ts";
 import { type Answer, answerText } from "../model/answer.ts";
-import { PAGE_SIZE } from "../model/dma.ts";
-import { lockedPages } from "../model/info.ts";
+import { PAGE_SIZE } from "../model/constants.ts";
 import { brokenInvariants } from "../model/invariants.ts";
 import { HandleError } from "../model/lifecycle.ts";
+import { leakedAtClose, pinnedPages } from "../model/locked_memory.ts";
 import { hex } from "../model/range_list.ts";
 import { type DeviationName, deviationsOf, semanticsOf } from "../model/semantics.ts";
 import { initialState, type Outcome, type State } from "../model/state.ts";
-import { leakedAtClose } from "../model/type1.ts";
 import type { KernelVersion } from "../model/version.ts";
 import type { Action, Changes } from "../scenario/action.ts";
 import { contradiction } from "../scenario/expectation.ts";
@@ -101,7 +100,7 @@ class TwoModels {
     this.right = right.state;
     this.real = real.state;
     this.actions.push({ action, stepIndex, right: right.answer, real: real.answer });
-    if (lockedPages(real.state) * PAGE_SIZE > this.#mappableBytes) {
+    if (pinnedPages(real.state) * PAGE_SIZE > this.#mappableBytes) {
       throw new RangeError(
         `maps more than ${hex(this.#mappableBytes)} bytes, a quarter of the guest's memory`,
       );

@@ -16,7 +16,7 @@ import { loadAllMachines, loadAllScenarios, loadAllSuites, loadPins } from "./co
 import { selectScenarios } from "../scenario/suite.ts";
 
 const VERSION = "0.1.0";
-const DEFAULT_SUITE = "seed";
+const DEFAULT_SUITES = ["seed", "type1"];
 const DEFAULT_BOOT_TIMEOUT_S = 60;
 const DEFAULT_REPLY_TIMEOUT_S = 20;
 const DEFAULT_MACHINES = ["intel-iommu", "intel-iommu-48", "amd-iommu", "virtio-iommu"];
@@ -77,7 +77,7 @@ async function run(selectors: string[], options: Options): Promise<void> {
   const scenarios = selectScenarios(
     await loadAllScenarios(),
     await loadAllSuites(),
-    selectors.length > 0 ? selectors : [DEFAULT_SUITE],
+    selectors.length > 0 ? selectors : DEFAULT_SUITES,
   );
   const outDir = await freshFolder(options.out);
   using interruption = new Interruption();

@@ -21,10 +21,11 @@ interface KernelData {
   readonly version: string;
   readonly release: string;
   readonly debianRelease: ReleaseName;
+  readonly extraction: number;
 }
 
 /** Raised when what is kept of a kernel changes, so that older entries aren't taken for it. */
-const extraction = 1;
+const extraction = 2;
 
 const keptFolders = ["vfio", "iommu", "virtio", "virt", "char", "pci", "misc", "vhost", "mdev"]
   .map((name) => `drivers/${name}`).concat("virt");
@@ -36,6 +37,7 @@ const keptPatterns = [
   "./usr/lib/modules/*/vmlinuz",
   "./usr/lib/modules/*/config",
   "./*lib/modules/*/modules.builtin",
+  "./*lib/modules/*/kernel/drivers/block/brd.ko*",
   ...keptFolders.map((folder) => `./*lib/modules/*/kernel/${folder}/*`),
 ];
 
@@ -50,7 +52,7 @@ const keptPatterns = [
 export async function resolveKernel(spec: string, context: Context): Promise<Kernel> {
   const wish = parseKernelSpec(spec);
   if (wish.kind === "deb") return await kernelFromFile(wish.file, context);
-  const known = await recall<KernelData>(context, "kernel", spec);
+  const known = await recallKernel(spec, context);
   if (known !== undefined && (known.isFresh || isExact(wish, known.entry))) {
     return await openKernel(known.spec, known.entry);
   }
@@ -61,6 +63,12 @@ export async function resolveKernel(spec: string, context: Context): Promise<Ker
   }
 }
 
+/** What a spec led to, unless less was kept of kernels then. */
+async function recallKernel(spec: string, context: Context): Promise<Remembered<KernelData> | undefined> {
+  const known = await recall<KernelData>(context, "kernel", spec);
+  return known?.entry.component.data.extraction === extraction ? known : undefined;
+}
+
 /** Every kernel that the archive has, newest first. */
 export async function listKernels(
   context: Context,
@@ -68,7 +76,7 @@ export async function listKernels(
   const choices = await archiveKernels(context);
   return await Promise.all(choices.map(async (choice) => {
     const spec = kernelSpec(choice, choices);
-    return { ...choice, spec, isCached: await recall(context, "kernel", spec) !== undefined };
+    return { ...choice, spec, isCached: await recallKernel(spec, context) !== undefined };
   }));
 }
 
@@ -102,7 +110,12 @@ async function archiveKernels(context: Context, maxAgeMs?: number): Promise<Kern
 }
 
 function archiveRequest(choice: KernelChoice, context: Context, maxAgeMs: number): EntryRequest<KernelData> {
-  const data = { version: choice.version, release: choice.release, debianRelease: choice.image.release };
+  const data = {
+    version: choice.version,
+    release: choice.release,
+    debianRelease: choice.image.release,
+    extraction,
+  };
   const packages = choice.parts.map(packageId);
   return {
     kind: "kernel",
@@ -128,7 +141,12 @@ async function kernelFromFile(file: string, context: Context): Promise<Kernel> {
     );
   }
   const packages = [{ name, version, sha256: await sha256OfFile(path) }];
-  const data = { version: upstreamVersion(version), release, debianRelease: releaseOfVersion(version) };
+  const data = {
+    version: upstreamVersion(version),
+    release,
+    debianRelease: releaseOfVersion(version),
+    extraction,
+  };
   const entry = await ensureEntry<KernelData>(context, {
     kind: "kernel",
     label: release,

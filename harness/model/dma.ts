@@ -1,15 +1,17 @@
 /** VFIO_IOMMU_MAP_DMA and VFIO_IOMMU_UNMAP_DMA. [spec §4, §5] */
 import { type Errno, ok, refused } from "./answer.ts";
+import { PAGE_SIZE } from "./constants.ts";
+import { type BitmapRequest, descriptionFault, fillBitmap } from "./dirty_bitmap.ts";
 import { openContainer } from "./lifecycle.ts";
-import { findMapping, mappingsFrom, type MappingTree, withMapping, withoutMapping } from "./mapping_tree.ts";
-import { isTaken, mappingsIn, rangeOf, wraps } from "./mappings.ts";
+import { leak } from "./locked_memory.ts";
+import { findMapping, mappingsFrom, withMapping, withoutMapping } from "./mapping_tree.ts";
+import { bisects, isAligned, isTaken, mappingsIn, rangeOf, wraps } from "./mappings.ts";
+import { type Backing, pin } from "./pinning.ts";
+import { currentProcess, lockFault } from "./process.ts";
 import { hex, insideOneRange, U64_MAX } from "./range_list.ts";
 import type { Semantics } from "./semantics.ts";
-import { type Mapping, type Outcome, type State, type Type1, withEntry } from "./state.ts";
-import { leak } from "./type1.ts";
-
-/** Smallest page of every IOMMU here, and of the CPU. */
-export const PAGE_SIZE = 4096n;
+import type { Mapping, Outcome, State, Type1 } from "./state.ts";
+import { withMappings, withMappingsReplaced, withType1 } from "./type1_state.ts";
 
 export const MAP_READ = 1;
 export const MAP_WRITE = 2;
@@ -18,15 +20,18 @@ const MAP_STRUCT_BYTES = 32;
 
 export const UNMAP_DIRTY_BITMAP_FLAG = 1;
 export const UNMAP_ALL_FLAG = 2;
-const UNMAP_VADDR_FLAG = 4;
+export const UNMAP_VADDR_FLAG = 4;
 const UNMAP_STRUCT_BYTES = 24;
+const UNMAP_BITMAP_BYTES = 24;
 
 export interface MapRequest {
   readonly iova: bigint;
   readonly size: bigint;
   readonly flags: number;
-  /** Where the memory is said to be; left out, the probe supplies memory that is there and touched. */
+  /** Where the memory is said to be, with nothing there; left out, there is memory. */
   readonly vaddr?: bigint;
+  /** The memory that is there; left out, private and touched. */
+  readonly backing?: Backing;
   readonly argsz?: number;
 }
 
@@ -34,6 +39,8 @@ export interface UnmapRequest {
   readonly iova: bigint;
   readonly size: bigint;
   readonly flags: number;
+  /** For the flag that asks for one. */
+  readonly bitmap?: BitmapRequest;
   readonly argsz?: number;
 }
 
@@ -45,8 +52,6 @@ const unmapFlags = ({ knowsUnmapAll }: Semantics): number =>
 
 /** Whether the shape of the kernel's tree decides what a lookup finds. */
 const growsTree = ({ deviations }: Semantics): boolean => deviations.has("map-at-the-top");
-
-const isAligned = (...values: bigint[]): boolean => values.every((value) => value % PAGE_SIZE === 0n);
 
 /** What the fields alone get a MAP refused for, first fault first. [spec §4.1 rows 2–6] */
 function mapFieldFault(semantics: Semantics, request: MapRequest): Errno | undefined {
@@ -63,15 +68,12 @@ function mapFieldFault(semantics: Semantics, request: MapRequest): Errno | undef
   return undefined;
 }
 
-/** What the container's state gets a MAP with good fields refused for. [spec §4.1 rows 7–13, §4.4] */
+/** What the container's state gets a MAP with good fields refused for. [spec §4.1 rows 8–10] */
 function mapStateFault(semantics: Semantics, type1: Type1, request: MapRequest): Errno | undefined {
   const range = rangeOf(request);
-  const taken = isTaken(semantics, type1, range);
-  if ((request.flags & MAP_VADDR) !== 0) return taken ? "EINVAL" : "ENOENT";
-  if (taken) return "EEXIST";
+  if (isTaken(semantics, type1, range)) return "EEXIST";
   if (type1.mappings.length >= type1.mappingLimit) return "ENOSPC";
   if (!insideOneRange(type1.list, range)) return "EINVAL";
-  if (request.vaddr !== undefined) return "EFAULT";
   return undefined;
 }
 
@@ -79,40 +81,81 @@ function mapStateFault(semantics: Semantics, type1: Type1, request: MapRequest):
 export function mapDma(state: State, key: string, request: MapRequest): Outcome {
   const { semantics } = state;
   const { type1 } = openContainer(state, key);
-  if (!type1) return { state, answer: refused("EINVAL") };
-  const fault = mapFieldFault(semantics, request) ?? mapStateFault(semantics, type1, request);
-  if (fault) return { state, answer: refused(fault) };
+  const fieldFault = type1 ? mapFieldFault(semantics, request) : "EINVAL";
+  if (!type1 || fieldFault) return { state, answer: refused(fieldFault ?? "EINVAL") };
+  if ((request.flags & MAP_VADDR) !== 0) return giveVaddr(state, key, type1, request);
+  const pinned = mapStateFault(semantics, type1, request) ?? pinBacking(state, request);
+  if (typeof pinned === "string") return { state, answer: refused(pinned) };
   const { iova, size } = request;
-  const mapping = { iova, size, lockedPages: size / PAGE_SIZE };
+  const { space } = currentProcess(state);
+  const mapping = { iova, size, lockedPages: pinned, space, isInvalid: false, staleBits: 0n };
   const tree = growsTree(semantics) ? withMapping(type1.tree, mapping) : undefined;
-  return { state: withMappings(state, key, [...type1.mappings, mapping], tree), answer: ok() };
+  const mapped = withMappings(type1, [...type1.mappings, mapping], tree);
+  return { state: withType1(state, key, mapped), answer: ok() };
 }
 
-/** What gets an UNMAP refused, first fault first. [spec §5.1] */
-function unmapFault(semantics: Semantics, type1: Type1, request: UnmapRequest): Errno | undefined {
-  const { iova, size, flags, argsz = UNMAP_STRUCT_BYTES } = request;
-  if (argsz < UNMAP_STRUCT_BYTES || (flags & ~unmapFlags(semantics)) !== 0) return "EINVAL";
-  // Needs dirty tracking, which nothing here turns on. [spec §5.1 rows 3, 4 and 10]
-  if ((flags & UNMAP_DIRTY_BITMAP_FLAG) !== 0) return "EINVAL";
+function pinBacking(state: State, { size, flags, vaddr, backing }: MapRequest): bigint | Errno {
+  const access = { read: (flags & MAP_READ) !== 0, write: (flags & MAP_WRITE) !== 0 };
+  return pin(state, size, access, vaddr === undefined ? backing ?? { kind: "private" } : { kind: "none" });
+}
+
+/**
+ * MAP with VADDR: new memory for a mapping whose own was taken away. It isn't touched, so it may be anything.
+ * The charge moves to who calls. [spec §4.4; kernel: vfio_dma_do_map, vfio_change_dma_owner]
+ */
+function giveVaddr(state: State, key: string, type1: Type1, request: MapRequest): Outcome {
+  const { semantics } = state;
+  const range = rangeOf(request);
+  const [found] = isTaken(semantics, type1, range) ? mappingsIn(semantics, type1, range) : [];
+  if (!found) return { state, answer: refused("ENOENT") };
+  if (!found.isInvalid || found.iova !== request.iova || found.size !== request.size) {
+    return { state, answer: refused("EINVAL") };
+  }
+  const { space } = currentProcess(state);
+  const fault = space === found.space ? undefined : lockFault(state, found.lockedPages);
+  if (fault) return { state, answer: refused(fault) };
+  const mended = withMappingsReplaced(type1, new Map([[found, { ...found, isInvalid: false, space }]]));
+  return { state: withType1(state, key, mended), answer: ok() };
+}
+
+const wantsBitmap = ({ flags }: UnmapRequest): boolean => (flags & UNMAP_DIRTY_BITMAP_FLAG) !== 0;
+const wantsAll = ({ flags }: UnmapRequest): boolean => (flags & UNMAP_ALL_FLAG) !== 0;
+
+/** What the fields alone get an UNMAP refused for, first fault first. [spec §5.1 rows 2–9] */
+function unmapFieldFault(semantics: Semantics, request: UnmapRequest): Errno | undefined {
+  const { iova, size, flags, bitmap = {} } = request;
+  const wanted = UNMAP_STRUCT_BYTES + (wantsBitmap(request) ? UNMAP_BITMAP_BYTES : 0);
+  if ((request.argsz ?? wanted) < wanted || (flags & ~unmapFlags(semantics)) !== 0) return "EINVAL";
+  if (wantsBitmap(request)) {
+    if (flags !== UNMAP_DIRTY_BITMAP_FLAG) return "EINVAL";
+    const fault = descriptionFault(bitmap, size);
+    if (fault) return fault;
+  }
   if (!isAligned(iova)) return "EINVAL";
-  if (flags === UNMAP_ALL_FLAG) return iova !== 0n || size !== 0n ? "EINVAL" : undefined;
+  if (wantsAll(request)) return iova !== 0n || size !== 0n ? "EINVAL" : undefined;
   if (size === 0n || !isAligned(size)) return "EINVAL";
   if (wraps(iova, size)) return semantics.deviations.has("wrap-is-einval") ? "EINVAL" : "EOVERFLOW";
-  const { start, last } = rangeOf(request);
-  const bisects = (mapping: Mapping) => {
-    const { start: first, last: end } = rangeOf(mapping);
-    return (first < start && start <= end) || (first <= last && last < end);
-  };
-  const found = growsTree(semantics)
-    ? [start, last].flatMap((at) => findMapping(type1.tree, { start: at, last: at }) ?? [])
-    : mappingsIn(semantics, type1, { start, last });
-  return type1.unmapRules === 2 && found.some(bisects) ? "EINVAL" : undefined;
+  return undefined;
 }
 
-/** The mappings that a valid UNMAP removes. [spec §5.2, §5.3] */
-function unmapped(semantics: Semantics, type1: Type1, request: UnmapRequest): readonly Mapping[] {
+/** Whether the container's state gets an UNMAP with good fields refused. [spec §5.1 rows 10 and 11] */
+function isUnmapRefused(semantics: Semantics, type1: Type1, request: UnmapRequest): boolean {
+  if (wantsBitmap(request)) {
+    const { pageSize = PAGE_SIZE } = request.bitmap ?? {};
+    if (!type1.tracksDirtyPages || pageSize !== PAGE_SIZE) return true;
+  }
+  if (type1.unmapRules === 1 || wantsAll(request)) return false;
+  const range = rangeOf(request);
+  const found = growsTree(semantics)
+    ? [range.start, range.last].flatMap((at) => findMapping(type1.tree, { start: at, last: at }) ?? [])
+    : mappingsIn(semantics, type1, range);
+  return found.some((mapping) => bisects(range, mapping));
+}
+
+/** The mappings that a valid UNMAP is about. [spec §5.2, §5.3] */
+function targets(semantics: Semantics, type1: Type1, request: UnmapRequest): readonly Mapping[] {
   const { mappings, unmapRules, tree } = type1;
-  if (request.flags === UNMAP_ALL_FLAG) return growsTree(semantics) ? mappingsFrom(tree, 0n) : mappings;
+  if (wantsAll(request)) return growsTree(semantics) ? mappingsFrom(tree, 0n) : mappings;
   const range = rangeOf(request);
   if (semantics.deviations.has("unmap-to-the-end") && range.last === U64_MAX) return [];
   // Kernels without ALL look for one mapping after the other instead of walking on from the first.
@@ -125,26 +168,59 @@ function unmapped(semantics: Semantics, type1: Type1, request: UnmapRequest): re
 
 /** Removes mappings and says how many bytes they covered. [spec §5; kernel: vfio_dma_do_unmap] */
 export function unmapDma(state: State, key: string, request: UnmapRequest): Outcome {
+  const { semantics } = state;
   const { type1 } = openContainer(state, key);
-  if (!type1) return { state, answer: refused("EINVAL") };
-  const fault = unmapFault(state.semantics, type1, request);
-  if (fault) return { state, answer: refused(fault) };
-  const removed = unmapped(state.semantics, type1, request);
-  const kept = type1.mappings.filter((mapping) => !removed.includes(mapping));
-  const bytes = removed.reduce((sum, { size }) => sum + size, 0n);
-  const tree = growsTree(state.semantics) ? removed.reduce(withoutMapping, type1.tree) : undefined;
-  return { state: withMappings(leak(state, removed), key, kept, tree), answer: ok({ size: hex(bytes) }) };
+  const fault = type1 ? unmapFieldFault(semantics, request) : "EINVAL";
+  if (!type1 || fault) return { state, answer: refused(fault ?? "EINVAL") };
+  if (isUnmapRefused(semantics, type1, request)) return { state, answer: refused("EINVAL") };
+  const found = targets(semantics, type1, request);
+  if ((request.flags & UNMAP_VADDR_FLAG) !== 0) return takeVaddrs(state, key, type1, found);
+  if (wantsBitmap(request)) return unmapWithBitmap(state, key, type1, request, found);
+  const removed = untilForeign(state, found);
+  return { state: withoutMappings(state, key, type1, removed), answer: ok({ size: bytesOf(removed) }) };
 }
 
-function withMappings(
+const bytesOf = (mappings: readonly Mapping[]): string =>
+  hex(mappings.reduce((sum, { size }) => sum + size, 0n));
+
+/** Old kernels stop at a mapping that another address space made. [spec §5.2] */
+function untilForeign(state: State, mappings: readonly Mapping[]): readonly Mapping[] {
+  const { space } = currentProcess(state);
+  const foreign = state.semantics.unmapsOwnOnly
+    ? mappings.findIndex((mapping) => mapping.space !== space)
+    : -1;
+  return foreign < 0 ? mappings : mappings.slice(0, foreign);
+}
+
+/** UNMAP with VADDR: the mappings stay, their memory is disowned. One without is one too many. [spec §5.2] */
+function takeVaddrs(state: State, key: string, type1: Type1, found: readonly Mapping[]): Outcome {
+  if (found.some(({ isInvalid }) => isInvalid)) return { state, answer: refused("EINVAL") };
+  const invalid = new Map(found.map((mapping) => [mapping, { ...mapping, isInvalid: true }]));
+  const after = withType1(state, key, withMappingsReplaced(type1, invalid));
+  return { state: after, answer: ok({ size: bytesOf(found) }) };
+}
+
+/** Bits first, then the mapping: where the bits can't be written, those before it are gone. [spec §5.2] */
+function unmapWithBitmap(
   state: State,
   key: string,
-  mappings: readonly Mapping[],
-  tree: MappingTree | undefined,
-): State {
-  const container = openContainer(state, key);
-  if (!container.type1) return state;
-  const sorted = [...mappings].sort((a, b) => (a.iova < b.iova ? -1 : 1));
-  const changed = { ...container, type1: { ...container.type1, mappings: sorted, tree } };
-  return { ...state, containers: withEntry(state.containers, key, changed) };
+  type1: Type1,
+  { iova, size, bitmap = {} }: UnmapRequest,
+  found: readonly Mapping[],
+): Outcome {
+  const asked = untilForeign(state, found);
+  const { failedAt, mappings, values } = fillBitmap(state.semantics, asked, iova, bitmap, size);
+  const removed = failedAt ? asked.slice(0, asked.indexOf(failedAt)) : asked;
+  const stays = failedAt ? new Map([[failedAt, mappings.get(failedAt) ?? failedAt]]) : new Map();
+  const changed = withMappingsReplaced(type1, stays);
+  return {
+    state: withoutMappings(state, key, changed, removed),
+    answer: failedAt ? refused("EFAULT") : ok({ size: bytesOf(removed), ...values }),
+  };
+}
+
+function withoutMappings(state: State, key: string, type1: Type1, removed: readonly Mapping[]): State {
+  const kept = type1.mappings.filter((mapping) => !removed.includes(mapping));
+  const tree = growsTree(state.semantics) ? removed.reduce(withoutMapping, type1.tree) : undefined;
+  return withType1(leak(state, removed), key, withMappings(type1, kept, tree));
 }

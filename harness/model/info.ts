@@ -1,9 +1,10 @@
 /** VFIO_IOMMU_GET_INFO and the read-back of everything the model predicts. [spec §6] */
 import { ok, refused } from "./answer.ts";
-import { PAGE_SIZE } from "./dma.ts";
+import { PAGE_SIZE } from "./constants.ts";
 import { openContainer } from "./lifecycle.ts";
+import { lockedPages } from "./locked_memory.ts";
 import { hex, rangeListText } from "./range_list.ts";
-import type { Outcome, State, Type1 } from "./state.ts";
+import { MAIN_PROCESS, type Outcome, type State, type Type1 } from "./state.ts";
 import { pageSizesOf } from "./type1.ts";
 
 const MIGRATION = { id: 2, bytes: 32, maxDirtyBitmapBytes: 0x10000000 };
@@ -60,17 +61,14 @@ export function getInfo(state: State, key: string, argsz?: number): Outcome {
   return { state, answer: ok({ ...head, ...capOffset, ...capabilities }) };
 }
 
-/** Locked memory of the process, in pages: every mapping's charge and what leaked. [spec §8] */
-export function lockedPages(state: State): bigint {
-  const mappings = [...state.containers.values()].flatMap(({ type1 }) => type1?.mappings ?? []);
-  return mappings.reduce((sum, mapping) => sum + mapping.lockedPages, state.leakedPages);
-}
-
 /** What the probe's `state` reads back after each step, in the probe's words. */
 export function readBack(state: State): Outcome {
-  const values: Record<string, string> = { vmlck: hex(lockedPages(state)) };
-  for (const [key, { open, type1 }] of state.containers) {
-    if (!open) continue;
+  const values: Record<string, string> = {};
+  for (const [name, { space }] of state.processes) {
+    values[name === MAIN_PROCESS ? "vmlck" : `${name}.vmlck`] = hex(lockedPages(state, space));
+  }
+  for (const [key, { holders, type1 }] of state.containers) {
+    if (!holders.includes(state.process)) continue;
     if (!type1) {
       values[`${key}.info`] = "EINVAL";
       continue;

@@ -1,5 +1,5 @@
 /** Containers, groups and devices: what is opened, joined, left and closed. [spec §1] */
-import { ok, refused } from "./answer.ts";
+import { type Errno, ok, refused } from "./answer.ts";
 import { hex } from "./range_list.ts";
 import { type Container, entryOf, type OpenGroup, type Outcome, type State, withEntry } from "./state.ts";
 import { attachGroup, detachGroup, emptyType1 } from "./type1.ts";
@@ -30,49 +30,69 @@ export class HandleError extends Error {
   override name = "HandleError";
 }
 
-/** The container behind an open handle. */
+/** The container behind a handle that the calling process holds. */
 export function openContainer(state: State, key: string): Container {
   const container = state.containers.get(key);
-  if (!container?.open) throw new HandleError(`container ${key} is not open`);
+  if (!container?.holders.includes(state.process)) throw new HandleError(`container ${key} is not open`);
   return container;
 }
 
-/** The group behind an open handle. */
+/** The group behind a handle that the calling process holds. */
 export function openGroup(state: State, name: string): OpenGroup {
   const group = state.groups.get(name);
-  if (!group?.open) throw new HandleError(`group ${name} is not open`);
+  if (!group?.holders.includes(state.process)) throw new HandleError(`group ${name} is not open`);
   return group;
 }
 
 /** Opens /dev/vfio/vfio: a new container without IOMMU. [spec §1.1] */
 export function open(state: State, key: string): Outcome {
   if (state.containers.has(key)) throw new HandleError(`container ${key} exists already`);
-  return { state: setContainer(state, key, { open: true, groups: [] }), answer: ok() };
+  return { state: setContainer(state, key, { holders: [state.process], groups: [] }), answer: ok() };
 }
 
 /** Closes the container's descriptor; groups inside keep it, and its mappings, alive. [spec §1.6] */
 export function close(state: State, key: string): Outcome {
-  const container = openContainer(state, key);
-  const left = container.groups.length > 0 ? { ...container, open: false } : undefined;
-  return { state: setContainer(state, key, left), answer: ok() };
+  openContainer(state, key);
+  return { state: releaseContainer(state, key, state.process), answer: ok() };
+}
+
+const without = (holders: readonly string[], process: string): readonly string[] =>
+  holders.filter((holder) => holder !== process);
+
+function releaseContainer(state: State, key: string, process: string): State {
+  const container = entryOf(state.containers, key);
+  const holders = without(container.holders, process);
+  const isAlive = holders.length > 0 || container.groups.length > 0;
+  return setContainer(state, key, isAlive ? { ...container, holders } : undefined);
 }
 
 /** Opens /dev/vfio/N, which one opener at a time may have. [spec §1.1] */
 export function groupOpen(state: State, name: string): Outcome {
   if (!state.world.has(name)) throw new HandleError(`the world has no group ${name}`);
   if (state.groups.has(name)) return { state, answer: refused("EBUSY") };
-  return { state: setGroup(state, name, { open: true, devices: [] }), answer: ok() };
+  return { state: setGroup(state, name, { holders: [state.process], devices: new Map() }), answer: ok() };
 }
 
 /** Closes the group's descriptor; open devices keep the group where it is. [spec §1.6] */
 export function groupClose(state: State, name: string): Outcome {
-  const closed = setGroup(state, name, { ...openGroup(state, name), open: false });
-  return { state: releaseWhenUnused(closed, name), answer: ok() };
+  openGroup(state, name);
+  return { state: releaseGroup(state, name, state.process), answer: ok() };
 }
 
+function releaseGroup(state: State, name: string, process: string): State {
+  const group = entryOf(state.groups, name);
+  return releaseWhenUnused(
+    setGroup(state, name, { ...group, holders: without(group.holders, process) }),
+    name,
+  );
+}
+
+const STATUS_STRUCT_BYTES = 8;
+
 /** VFIO_GROUP_GET_STATUS. [spec §1.3] */
-export function groupStatus(state: State, name: string): Outcome {
+export function groupStatus(state: State, name: string, argsz = STATUS_STRUCT_BYTES): Outcome {
   const { container } = openGroup(state, name);
+  if (argsz < STATUS_STRUCT_BYTES) return { state, answer: refused("EINVAL") };
   const { viable } = entryOf(state.world, name);
   const flags = (viable ? VIABLE : 0) | (container !== undefined ? CONTAINER_SET : 0);
   return { state, answer: ok({ flags: hex(flags) }) };
@@ -95,11 +115,24 @@ export function groupSetContainer(state: State, name: string, key: string): Outc
   return { state: inContainer(setContainer(after, key, { ...joined, type1: result })), answer: ok() };
 }
 
+/** What a program may hand to SET_CONTAINER instead of a container's descriptor. */
+export const NO_CONTAINERS = ["negative", "closed", "other-file"] as const;
+export type NoContainer = typeof NO_CONTAINERS[number];
+
+/** VFIO_GROUP_SET_CONTAINER of what is no container. [spec §1.4 rows 2–6] */
+export function groupSetContainerTo(state: State, name: string, what: NoContainer): Outcome {
+  const { container } = openGroup(state, name);
+  const { containerErrnos: { negative, otherFile }, looksUpContainerFirst } = state.semantics;
+  const fault: Errno = { negative, closed: "EBADF" as const, "other-file": otherFile }[what];
+  const beatsState = looksUpContainerFirst && what !== "other-file";
+  return { state, answer: refused(container !== undefined && !beatsState ? "EINVAL" : fault) };
+}
+
 /** VFIO_GROUP_UNSET_CONTAINER. [spec §1.6] */
 export function groupUnsetContainer(state: State, name: string): Outcome {
   const group = openGroup(state, name);
   if (group.container === undefined) return { state, answer: refused("EINVAL") };
-  if (group.devices.length > 0) return { state, answer: refused("EBUSY") };
+  if (group.devices.size > 0) return { state, answer: refused("EBUSY") };
   return { state: leaveContainer(state, name), answer: ok() };
 }
 
@@ -157,25 +190,59 @@ function hasExtension(state: State, isSet: boolean, key: string, extension: bigi
 /** VFIO_GROUP_GET_DEVICE_FD for one of the group's devices. [spec §1.6] */
 export function deviceOpen(state: State, device: string, name: string): Outcome {
   const group = openGroup(state, name);
-  if ([...state.groups.values()].some(({ devices }) => devices.includes(device))) {
+  if ([...state.groups.values()].some(({ devices }) => devices.has(device))) {
     throw new HandleError(`device ${device} is open already`);
   }
-  const container = group.container === undefined ? undefined : state.containers.get(group.container);
-  if (!container?.type1 || !entryOf(state.world, name).viable) return { state, answer: refused("EINVAL") };
-  return { state: setGroup(state, name, { ...group, devices: [...group.devices, device] }), answer: ok() };
+  if (!canOpenDevices(state, name)) return { state, answer: refused("EINVAL") };
+  const devices = withEntry(group.devices, device, [state.process]);
+  return { state: setGroup(state, name, { ...group, devices }), answer: ok() };
+}
+
+function canOpenDevices(state: State, name: string): boolean {
+  const { container } = openGroup(state, name);
+  const joined = container === undefined ? undefined : state.containers.get(container);
+  return joined?.type1 !== undefined && entryOf(state.world, name).viable;
+}
+
+/**
+ * VFIO_GROUP_GET_DEVICE_FD by a name that isn't the device's. [spec §1.6]
+ * @param behind what stands behind the device's own name; undefined for another name altogether
+ */
+export function deviceOpenMisnamed(state: State, name: string, behind: string | undefined): Outcome {
+  const fault = behind?.startsWith(" ") ? "EINVAL" : "ENODEV";
+  const looksAtStateFirst = !state.semantics.looksUpDeviceFirst && !canOpenDevices(state, name);
+  return { state, answer: refused(looksAtStateFirst ? "EINVAL" : fault) };
 }
 
 /** Closes a device; the last one of a group whose own descriptor is closed releases the group. [spec §1.6] */
 export function deviceClose(state: State, device: string): Outcome {
-  const [name, group] = [...state.groups].find(([, { devices }]) => devices.includes(device)) ?? [];
-  if (name === undefined || !group) throw new HandleError(`device ${device} is not open`);
-  const closed = { ...group, devices: group.devices.filter((other) => other !== device) };
-  return { state: releaseWhenUnused(setGroup(state, name, closed), name), answer: ok() };
+  const name = [...state.groups]
+    .find(([, { devices }]) => devices.get(device)?.includes(state.process))?.[0];
+  if (name === undefined) throw new HandleError(`device ${device} is not open`);
+  return { state: releaseDevice(state, name, device, state.process), answer: ok() };
+}
+
+function releaseDevice(state: State, name: string, device: string, process: string): State {
+  const group = entryOf(state.groups, name);
+  const holders = without(entryOf(group.devices, device), process);
+  const devices = withEntry(group.devices, device, holders.length > 0 ? holders : undefined);
+  return releaseWhenUnused(setGroup(state, name, { ...group, devices }), name);
+}
+
+/** Closes everything that a process holds, as its end does. */
+export function releaseAll(state: State, process: string): State {
+  for (const [name, { devices }] of state.groups) {
+    for (const device of devices.keys()) state = releaseDevice(state, name, device, process);
+  }
+  for (const name of state.groups.keys()) state = releaseGroup(state, name, process);
+  for (const key of state.containers.keys()) state = releaseContainer(state, key, process);
+  return state;
 }
 
 function releaseWhenUnused(state: State, name: string): State {
-  const { open, devices, container } = entryOf(state.groups, name);
-  if (open || devices.length > 0) return state;
+  const group = state.groups.get(name);
+  if (!group || group.holders.length > 0 || group.devices.size > 0) return state;
+  const { container } = group;
   return setGroup(container === undefined ? state : leaveContainer(state, name), name, undefined);
 }
 
@@ -191,6 +258,6 @@ function leaveContainer(state: State, name: string): State {
     state = detached.state;
     if (groups.length > 0) left = { ...left, type1: detached.type1 };
   }
-  const alive = left.open || groups.length > 0 ? left : undefined;
+  const alive = left.holders.length > 0 || groups.length > 0 ? left : undefined;
   return setGroup(setContainer(state, key, alive), name, rest);
 }

@@ -62,6 +62,17 @@ export function withoutMapping(tree: MappingTree | undefined, mapping: Mapping):
   return editor.tree;
 }
 
+/** The tree with another mapping of the same addresses in the place of one. */
+export function withReplaced(
+  tree: MappingTree | undefined,
+  old: Mapping,
+  by: Mapping,
+): MappingTree | undefined {
+  if (!tree) return undefined;
+  if (tree.mapping === old) return { ...tree, mapping: by };
+  return { ...tree, left: withReplaced(tree.left, old, by), right: withReplaced(tree.right, old, by) };
+}
+
 type Side = "left" | "right";
 const other = (side: Side): Side => (side === "left" ? "right" : "left");
 

@@ -1,4 +1,5 @@
 /** Looking up DMA mappings, as well or as badly as the kernel does. [spec §4.3, §5.3, §12 R1] */
+import { PAGE_SIZE } from "./constants.ts";
 import { findMapping } from "./mapping_tree.ts";
 import { overlaps, type Range, U64_MAX } from "./range_list.ts";
 import type { Semantics } from "./semantics.ts";
@@ -12,6 +13,15 @@ export const rangeOf = ({ iova, size }: { iova: bigint; size: bigint }): Range =
 
 /** Whether `start + size` overflows beyond 2^64; ending exactly there is no overflow. */
 export const wraps = (start: bigint, size: bigint): boolean => size > 0n && start + size - 1n > U64_MAX;
+
+/** Whether all of them are multiples of a page. */
+export const isAligned = (...values: bigint[]): boolean => values.every((value) => value % PAGE_SIZE === 0n);
+
+/** Whether one of the range's ends lies inside the mapping, so that it would be cut. */
+export function bisects({ start, last }: Range, mapping: Mapping): boolean {
+  const { start: first, last: end } = rangeOf(mapping);
+  return (first < start && start <= end) || (first <= last && last < end);
+}
 
 /** Whether the kernel's lookups miss the mapping, because its exclusive end has become 0. */
 export const isHidden = (semantics: Semantics, mapping: Mapping): boolean =>

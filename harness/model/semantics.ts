@@ -2,6 +2,7 @@
  * Where kernel versions differ. Rules that changed are switches; what is wrong in a range of versions is a
  * named deviation, which the model can be asked to imitate or not. [spec §12, §15]
  */
+import type { Errno } from "./answer.ts";
 import { compareVersions, type KernelVersion, parseVersion } from "./version.ts";
 
 /** A way in which real kernels depart from what is right, and the versions that do so. */
@@ -48,6 +49,20 @@ export const DEVIATIONS = [
     before: "6.18",
   },
   {
+    name: "dirty-to-the-end",
+    summary: "the dirty pages of a range that ends at 2^64 can't be asked for",
+    spec: "§7.1, §12 R1d",
+    from: "5.8",
+    before: "6.18",
+  },
+  {
+    name: "stale-dirty-bits",
+    summary:
+      "pages behind a mapping are reported dirty once its bits had to be shifted for an earlier answer",
+    spec: "§7.4, §12 Q2",
+    from: "5.8",
+  },
+  {
     name: "wrap-is-einval",
     summary:
       "a range that wraps around is refused after other faults and like them, with EINVAL, not EOVERFLOW",
@@ -73,6 +88,20 @@ export interface Semantics {
   readonly knowsUnmapAll: boolean;
   /** SET_CONTAINER refuses a group whose DMA somebody else owns; before, GET_DEVICE_FD did. [spec §1.4, §1.6] */
   readonly claimsDmaOwnership: boolean;
+  /** What SET_CONTAINER says to a negative descriptor, and to one of some other file. [spec §1.4 rows 2 and 6] */
+  readonly containerErrnos: { readonly negative: Errno; readonly otherFile: Errno };
+  /** SET_CONTAINER wants the descriptor to be open before it looks at the group. [spec §1.4 rows 3 and 4] */
+  readonly looksUpContainerFirst: boolean;
+  /** GET_DEVICE_FD looks for the name before it looks at the group. [spec §1.6] */
+  readonly looksUpDeviceFirst: boolean;
+  /** Only the address space that made a mapping can unmap it; another's UNMAP ends there. [spec §5.2] */
+  readonly unmapsOwnOnly: boolean;
+  /** A page that was never touched is pinned for reading as the zero page, which costs nothing. [spec §4.2, §8] */
+  readonly pinsZeroPage: boolean;
+  /** Memory of a file that is written back can be pinned for writing. [spec §4.2] */
+  readonly pinsFilesForWriting: boolean;
+  /** What mmap of a container says. [spec §1.1] */
+  readonly containerMmapErrno: Errno;
   readonly deviations: ReadonlySet<DeviationName>;
 }
 
@@ -94,6 +123,16 @@ export const semanticsOf = (version: KernelVersion, deviations: ReadonlySet<Devi
   knowsNesting: !isFrom(version, "6.13"),
   knowsUnmapAll: isFrom(version, "5.12"),
   claimsDmaOwnership: isFrom(version, "5.19"),
+  containerErrnos: {
+    negative: isFrom(version, "6.1") ? "EBADF" : "EINVAL",
+    otherFile: isFrom(version, "6.2") ? "EBADFD" : "EINVAL",
+  },
+  looksUpContainerFirst: isFrom(version, "6.1"),
+  looksUpDeviceFirst: isFrom(version, "6.1"),
+  unmapsOwnOnly: !isFrom(version, "5.12"),
+  pinsZeroPage: !isFrom(version, "6.2"),
+  pinsFilesForWriting: !isFrom(version, "6.5"),
+  containerMmapErrno: isFrom(version, "6.1") ? "ENODEV" : "EINVAL",
   deviations,
 });
 

@@ -9,8 +9,14 @@ import type { World } from "./world.ts";
 export interface Mapping {
   readonly iova: bigint;
   readonly size: bigint;
-  /** Pages charged to the locked memory of the process. [spec §8] */
+  /** Pages charged to the locked memory of the address space. [spec §8] */
   readonly lockedPages: bigint;
+  /** Address space that the charge is on: whose process mapped it, or gave it a new vaddr last. */
+  readonly space: number;
+  /** Its vaddr was taken away, and none given since. [spec §5.2] */
+  readonly isInvalid: boolean;
+  /** The kernel's bits beyond those of its pages while dirty pages are tracked, as stale as they are. [spec §7.4] */
+  readonly staleBits: bigint;
 }
 
 /** An IOMMU domain: groups that share one I/O page table. */
@@ -34,11 +40,31 @@ export interface Type1 {
   readonly tree?: MappingTree | undefined;
   /** dma_entry_limit as it was at SET_IOMMU. [spec §0.3] */
   readonly mappingLimit: number;
+  /** Dirty pages are tracked. [spec §7] */
+  readonly tracksDirtyPages: boolean;
 }
 
+/** What a process may keep locked. [spec §8] */
+export interface MemoryLock {
+  /** RLIMIT_MEMLOCK in bytes. */
+  readonly limitBytes: bigint;
+  /** CAP_IPC_LOCK, which lifts the limit. */
+  readonly isCapable: boolean;
+}
+
+/** A process in the guest. */
+export interface Process {
+  readonly space: number;
+  readonly memoryLock: MemoryLock;
+}
+
+/** The process that every other is a child of. */
+export const MAIN_PROCESS = "main";
+export const MAIN_SPACE = 0;
+
 export interface Container {
-  /** The file descriptor is open; groups keep a closed container alive. [spec §1.6] */
-  readonly open: boolean;
+  /** Processes that hold its file descriptor; without one, groups keep it alive. [spec §1.6] */
+  readonly holders: readonly string[];
   /** Newest first. */
   readonly groups: readonly string[];
   readonly type1?: Type1;
@@ -46,11 +72,12 @@ export interface Container {
 
 /** An open group. Its entry goes when file descriptor and devices are all closed. */
 export interface OpenGroup {
-  readonly open: boolean;
+  /** Processes that hold its file descriptor. */
+  readonly holders: readonly string[];
   /** Key of the container it is in. */
   readonly container?: string;
-  /** Handles of its open devices. */
-  readonly devices: readonly string[];
+  /** Handles of its open devices, and the processes that hold each. */
+  readonly devices: ReadonlyMap<string, readonly string[]>;
 }
 
 export interface State {
@@ -58,13 +85,20 @@ export interface State {
   readonly world: World;
   readonly containers: ReadonlyMap<string, Container>;
   readonly groups: ReadonlyMap<string, OpenGroup>;
+  readonly processes: ReadonlyMap<string, Process>;
+  /** The one that makes the next call. */
+  readonly process: string;
+  /** How many address spaces there have been. */
+  readonly spaces: number;
   /** Parameters of the module vfio_iommu_type1. */
   readonly allowUnsafeInterrupts: boolean;
   readonly dmaEntryLimit: number;
   /** How many collections of a group's regions from now one fails with ENOMEM: 1 is the next, 0 none. */
   readonly failingCollection: number;
-  /** Pages pinned by mappings that nobody can reach any more. [spec §12 R1a] */
-  readonly leakedPages: bigint;
+  /** Pages pinned by mappings that nobody can reach any more, per address space. [spec §12 R1a] */
+  readonly leakedPages: ReadonlyMap<number, bigint>;
+  /** Reserved regions have changed under attached groups, so that lists may hold some of them. [spec §3.2] */
+  readonly regionsChanged: boolean;
 }
 
 /** What a step leads to. */
@@ -75,16 +109,23 @@ export interface Outcome {
 
 export const DEFAULT_DMA_ENTRY_LIMIT = 65535;
 
+/** The probe runs as root: nothing limits it. */
+const NO_MEMORY_LOCK: MemoryLock = { limitBytes: 0n, isCapable: true };
+
 /** A machine on which nothing has been opened. */
 export const initialState = (semantics: Semantics, world: World): State => ({
   semantics,
   world,
   containers: new Map(),
   groups: new Map(),
+  processes: new Map([[MAIN_PROCESS, { space: MAIN_SPACE, memoryLock: NO_MEMORY_LOCK }]]),
+  process: MAIN_PROCESS,
+  spaces: 1,
   allowUnsafeInterrupts: false,
   dmaEntryLimit: DEFAULT_DMA_ENTRY_LIMIT,
   failingCollection: 0,
-  leakedPages: 0n,
+  leakedPages: new Map(),
+  regionsChanged: false,
 });
 
 /** A copy of the map with one entry set, or removed when `value` is undefined. */

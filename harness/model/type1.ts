@@ -7,10 +7,11 @@ import {
   reservedConflicts,
   resizeToAperture,
 } from "./iova_list.ts";
-import { conflictsWith, isHidden } from "./mappings.ts";
+import { leak } from "./locked_memory.ts";
+import { conflictsWith } from "./mappings.ts";
 import { hull, type Range, type RangeList, U64_MAX } from "./range_list.ts";
 import type { ReservedRegion } from "./reserved.ts";
-import { type Domain, entryOf, type Mapping, type State, type Type1 } from "./state.ts";
+import { type Domain, entryOf, type State, type Type1 } from "./state.ts";
 import type { Iommu } from "./world.ts";
 
 /** What an attach or a detach leads to. The state carries what happened besides: consumed failures, leaks. */
@@ -26,6 +27,7 @@ export const emptyType1 = (unmapRules: 1 | 2, mappingLimit: number): Type1 => ({
   list: [],
   mappings: [],
   mappingLimit,
+  tracksDirtyPages: false,
 });
 
 const iommuOf = (state: State, group: string): Iommu => entryOf(state.world, group).iommu;
@@ -41,13 +43,14 @@ function collectRegions(state: State, group: string): [State, readonly ReservedR
  * Adds a group. The list is worked out on a copy and installed only if nothing refuses the group, in the
  * order that decides which errno wins. [spec §2.1; kernel: vfio_iommu_type1_attach_group]
  *
- * @returns the new backend, or EINVAL (conflict, nothing left), ENOMEM (regions not collected),
- * EPERM (interrupts not isolated); then the caller keeps the old one [spec §2.2]
+ * @returns the new backend, or EBUSY (a mapping without vaddr), EINVAL (conflict, nothing left), ENOMEM
+ * (regions not collected), EPERM (interrupts not isolated); then the caller keeps the old one [spec §2.2]
  */
 export function attachGroup(state: State, type1: Type1, group: string): Attached {
   const { aperture, isolatesInterrupts } = iommuOf(state, group);
   const mapped = (range: Range) => conflictsWith(state.semantics, type1, range);
 
+  if (type1.mappings.some(({ isInvalid }) => isInvalid)) return { state, result: "EBUSY" };
   if (apertureConflicts(type1.list, aperture, mapped)) return { state, result: "EINVAL" };
   const [after, regions] = collectRegions(state, group);
   if (!regions) return { state: after, result: "ENOMEM" };
@@ -120,21 +123,6 @@ function refreshEnds(state: State, domains: readonly Domain[], domainDied: boole
     { start: 0n, last: U64_MAX },
   );
 }
-
-/** Mappings are gone; the pages of those that the kernel can't see any more stay pinned. [spec §12 R1a] */
-export function leak(state: State, removed: readonly Mapping[]): State {
-  const pages = removed
-    .filter((mapping) => isHidden(state.semantics, mapping))
-    .reduce((sum, mapping) => sum + mapping.lockedPages, 0n);
-  return pages > 0n ? { ...state, leakedPages: state.leakedPages + pages } : state;
-}
-
-/** Pages that stay pinned when everything is closed. */
-export const leakedAtClose = (state: State): bigint =>
-  [...state.containers.values()].reduce(
-    (after, { type1 }) => leak(after, type1?.mappings ?? []),
-    state,
-  ).leakedPages;
 
 /** Page sizes that all domains offer. [spec §6.2] */
 export const pageSizesOf = (state: State, { domains }: Type1): bigint =>

@@ -1,7 +1,7 @@
 /** The author's witness: what a step is said to answer and to leave behind. */
 import * as z from "zod";
 import { type Answer, answerText } from "../model/answer.ts";
-import { hex, type Range, type RangeList, rangeListText } from "../model/range_list.ts";
+import { hex, type Range, type RangeList, rangeListText, rangeText } from "../model/range_list.ts";
 import { isExcluded } from "../model/reserved.ts";
 import { isFrom } from "../model/semantics.ts";
 import type { State } from "../model/state.ts";
@@ -9,7 +9,7 @@ import type { KernelVersion } from "../model/version.ts";
 import type { Group } from "../model/world.ts";
 import { evaluate, type Symbols } from "./address.ts";
 import { parseRange } from "./region.ts";
-import { DEFAULT_CONTAINER } from "./schemas.ts";
+import { DEFAULT_CONTAINER, PROCESS } from "./schemas.ts";
 
 const ANSWER = z.string().regex(/^(ok|any|E[A-Z0-9]+)$/, "write ok, any or an errno such as EINVAL");
 export const VERSION_BOUND = z.string().regex(
@@ -17,14 +17,15 @@ export const VERSION_BOUND = z.string().regex(
   "write a bound such as <6.18 or >=6.18",
 );
 
-/** What an author may say beside any step. */
+/** What an author may say beside any step: who does it, and what comes of it. */
 export const EXPECTATION_SHAPE = {
   expect: z.union([ANSWER, z.record(VERSION_BOUND, ANSWER)]).default("ok")
     .describe(
       'The answer: ok, any, an errno, or one per kernel version: {"<6.18": EINVAL, ">=6.18": EOVERFLOW}',
     ),
   returns: z.record(z.string(), z.union([z.string(), z.bigint()])).default({})
-    .describe("Values that the call returns: {size: 8KiB}"),
+    .describe("Values that the call returns: {size: 8KiB}, {dirty: 0x1000..0x2fff}"),
+  in: PROCESS.optional().describe("The child that does it; left out, the main process"),
   holes: z.array(z.string()).optional()
     .describe("What the list of c0 then lacks, beside what every group of the machine lacks"),
 };
@@ -56,12 +57,20 @@ export function contradiction(expectation: Expectation, told: Told): string | un
     return `the author expects ${expected}, ${said}`;
   }
   for (const [key, value] of Object.entries(expectation.returns)) {
-    const wanted = evaluate(value, symbols);
-    const got = answer.values[key] ?? "";
-    const isNumber = /^(0x[0-9a-f]+|\d+)$/.test(got);
-    if (!isNumber || BigInt(got) !== wanted) return `the author expects ${key}=${hex(wanted)}, ${said}`;
+    const wanted = wantedText(value, symbols);
+    const got = answer.values[key];
+    const isNumber = got !== undefined && /^\d+$/.test(got);
+    if ((isNumber ? hex(BigInt(got)) : got) !== wanted) return `the author expects ${key}=${wanted}, ${said}`;
   }
   return expectation.holes && contradictedHoles(expectation.holes, told);
+}
+
+/** A value as an answer has it: a number, or ranges joined by commas, or `-` for none. */
+function wantedText(value: string | bigint, symbols: Symbols): string {
+  if (value === "-") return value;
+  const isRanges = typeof value === "string" && value.includes("..");
+  if (!isRanges) return hex(evaluate(value, symbols));
+  return value.split(",").map((range) => rangeText(parseRange(range, symbols))).join(",");
 }
 
 /** Undefined when no bound holds for the version. */

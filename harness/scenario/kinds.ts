@@ -2,18 +2,22 @@
 import type { StepKind } from "./step.ts";
 import { attachStep, detachStep } from "./steps/attach.ts";
 import { checkExtensionStep, closeStep, openStep, setIommuStep } from "./steps/container.ts";
-import { deviceCloseStep, deviceOpenStep } from "./steps/device.ts";
+import { deviceCloseStep, deviceOpenMisnamedStep, deviceOpenStep } from "./steps/device.ts";
+import { dirtyGetStep, dirtyStep } from "./steps/dirty.ts";
 import {
   groupCloseStep,
   groupOpenStep,
   groupStatusStep,
   setContainerStep,
+  setContainerToStep,
   unsetContainerStep,
 } from "./steps/group.ts";
 import { infoStep } from "./steps/info.ts";
-import { failCollectionStep } from "./steps/injection.ts";
+import { failCollectionStep, injectStep } from "./steps/injection.ts";
 import { mapStep } from "./steps/map.ts";
+import { containerIoctlStep, groupIoctlStep, pokeStep } from "./steps/misuse.ts";
 import { parameterStep } from "./steps/parameter.ts";
+import { execStep, exitStep, forkStep, memlockStep } from "./steps/process.ts";
 import { unmapStep } from "./steps/unmap.ts";
 import { walkStep } from "./steps/walk.ts";
 
@@ -32,9 +36,21 @@ export const STEP_KINDS: Readonly<Record<string, StepKind>> = {
   "group-close": groupCloseStep,
   "group-status": groupStatusStep,
   "set-container": setContainerStep,
+  "set-container-to": setContainerToStep,
   "unset-container": unsetContainerStep,
   "device-open": deviceOpenStep,
   "device-close": deviceCloseStep,
+  "device-open-misnamed": deviceOpenMisnamedStep,
+  dirty: dirtyStep,
+  "dirty-get": dirtyGetStep,
+  fork: forkStep,
+  exec: execStep,
+  exit: exitStep,
+  memlock: memlockStep,
+  "container-ioctl": containerIoctlStep,
+  "group-ioctl": groupIoctlStep,
+  poke: pokeStep,
   parameter: parameterStep,
+  inject: injectStep,
   "fail-collection": failCollectionStep,
 };

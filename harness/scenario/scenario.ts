@@ -6,6 +6,7 @@ import { STEP_KINDS } from "./kinds.ts";
 import { CONTAINER, DEFAULT_CONTAINER, GROUP, REGIONS } from "./schemas.ts";
 import type { Step } from "./step.ts";
 import type { ListOrder } from "./steps/injection.ts";
+import { doneBy } from "./steps/process.ts";
 
 const GROUP_NEEDS = z.strictObject({
   devices: z.enum(["one", "several"]).default("one"),
@@ -17,6 +18,8 @@ const CONDITIONS = z.strictObject({
   "interrupts-isolated": z.boolean().optional(),
   "address-bits": z.bigint().optional().describe("Width of the aperture"),
   kernel: z.array(VERSION_BOUND).optional(),
+  options: z.array(z.string().regex(/^CONFIG_[A-Z0-9_]+$/, "write an option such as CONFIG_BLK_DEV_RAM"))
+    .optional().describe("What the kernel must be built with"),
 }).describe("Where the scenario makes sense; left out, everywhere");
 
 /** One document of a scenario file; its steps are checked one by one, see kinds.ts. */
@@ -127,15 +130,17 @@ function toStep(document: Loaded<unknown>, written: unknown, index: number): Ste
   const args = typeof written === "string"
     ? parseBare(kind.schema, name, position)
     : document.parse(kind.schema, [...path, name]);
-  const { expect, returns, holes } = fields;
+  const { expect, returns, holes, in: process } = fields;
   if (holes !== undefined && containerOf(fields[name]) !== DEFAULT_CONTAINER) {
     throw new ConfigError(document.at([...path, "holes"]), `holes are those of ${DEFAULT_CONTAINER} only`);
   }
+  const expectation = parseExpectation(document, path, { expect, returns, holes, in: process });
+  const unfold = kind.bind(args);
   return {
     text: stepText(name, fields[name]),
     position,
-    expect: parseExpectation(document, path, { expect, returns, holes }),
-    unfold: kind.bind(args),
+    expect: expectation,
+    unfold: expectation.in === undefined ? unfold : doneBy(expectation.in, unfold),
   };
 }
 

@@ -81,6 +81,7 @@ function cell(id: string, artifactsDir: string, start: () => Error): CellPlan {
     id,
     kernelSpec: "debian:6.12",
     kernelVersion: version("6.12"),
+    kernelOptions: new Set(),
     qemuSpec: "debian:10.0",
     qemuVersion: version("10.0"),
     machine: machineWith(INTEL),

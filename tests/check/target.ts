@@ -11,12 +11,15 @@ export const INTEL = "{ kind: intel, address-bits: 39 }";
 export const AMD = "{ kind: amd }";
 export const VIRTIO = "{ kind: virtio, address-bits: 39 }";
 
+/** What kernels of distributions are built with. */
+const OPTIONS = new Set(["CONFIG_BLK_DEV_RAM"]);
+
 /** Two groups of one device and one of two, seen by a kernel. */
 export function targetOf(iommu = INTEL, kernel = "6.12.117"): Target {
   const machine = machineWith(iommu);
   const groups = predictedGroups(machine, { kernel: version(kernel), qemu: version("10.0.13") });
   const memoryBytes = BigInt(machine.memoryMib) << 20n;
-  return { groups, iommuKind: machine.iommu.kind, memoryBytes, version: version(kernel) };
+  return { groups, iommuKind: machine.iommu.kind, memoryBytes, version: version(kernel), options: OPTIONS };
 }
 
 /** The scenario seed/one with these lines below its name and rule. */

@@ -1,6 +1,6 @@
 import t from "#tap";
 import { mapDma, type MapRequest, unmapDma, type UnmapRequest } from "../../harness/model/dma.ts";
-import { lockedPages } from "../../harness/model/info.ts";
+import { lockedPages } from "../../harness/model/locked_memory.ts";
 import { open } from "../../harness/model/lifecycle.ts";
 import { U64_MAX } from "../../harness/model/range_list.ts";
 import { KERNELS, Play } from "./play.ts";

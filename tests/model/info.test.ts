@@ -1,6 +1,7 @@
 import t from "#tap";
 import fc from "fast-check";
-import { getInfo, lockedPages, readBack } from "../../harness/model/info.ts";
+import { getInfo, readBack } from "../../harness/model/info.ts";
+import { lockedPages } from "../../harness/model/locked_memory.ts";
 import { close, groupClose, open } from "../../harness/model/lifecycle.ts";
 import { KERNELS, Play } from "./play.ts";
 import { always } from "./always.ts";

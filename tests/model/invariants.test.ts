@@ -4,6 +4,7 @@ import { deviceOpen } from "../../harness/model/lifecycle.ts";
 import { type State, type Type1, withEntry } from "../../harness/model/state.ts";
 import { Play } from "./play.ts";
 import { group, INTEL, INTEL_48, MSI, worldOf } from "./worlds.ts";
+import { mappingAt } from "./mapping.ts";
 
 const WORLD = worldOf({ a: group(INTEL, [MSI]), b: group(INTEL, [MSI]), wide: group(INTEL_48, []) });
 
@@ -14,15 +15,12 @@ sound.map(0x4000n, 0x2000n);
 sound.run(deviceOpen, "a.0", "a");
 
 const withType1 = (change: Partial<Type1>): State => {
-  const container = { open: true, groups: ["wide", "b", "a"], type1: { ...sound.type1, ...change } };
+  const container = { holders: ["main"], groups: ["wide", "b", "a"], type1: { ...sound.type1, ...change } };
   return { ...sound.state, containers: new Map([["c", container]]) };
 };
 
-const [low, high] = [{ iova: 0x1000n, size: 0x1000n, lockedPages: 1n }, {
-  iova: 0x1000000000n,
-  size: 0x2000n,
-  lockedPages: 2n,
-}];
+const low = mappingAt(0x1000n);
+const high = mappingAt(0x1000000000n, 0x2000n);
 
 t.test("a sound state breaks nothing", async (t) => t.same(brokenInvariants(sound.state), []));
 
@@ -57,19 +55,22 @@ t.test("a state that is broken by hand is described", async (t) => {
     ],
     ["c: wide is in a domain of intel", withType1({ domains: [domain("intel", "a", "b", "wide")] })],
     ["c: a domain of x has no group", withType1({ domains: [...sound.type1.domains, domain("x")] })],
-    ["2 pages stay locked without a mapping", { ...state, leakedPages: 2n }],
+    ["pages stay locked without a mapping", { ...state, leakedPages: new Map([[0, 2n]]) }],
     ["c: group b is elsewhere", { ...state, groups: withEntry(state.groups, "b", undefined) }],
     [
       "d: neither descriptor nor group keeps it alive",
-      { ...state, containers: withEntry(state.containers, "d", { open: false, groups: [] }) },
+      { ...state, containers: withEntry(state.containers, "d", { holders: [], groups: [] }) },
     ],
     [
       "e: neither descriptor nor device keeps it open",
-      { ...state, groups: withEntry(state.groups, "e", { open: false, devices: [] }) },
+      { ...state, groups: withEntry(state.groups, "e", { holders: [], devices: new Map() }) },
     ],
     [
       "e: container c doesn't know it",
-      { ...state, groups: withEntry(state.groups, "e", { open: true, devices: [], container: "c" }) },
+      {
+        ...state,
+        groups: withEntry(state.groups, "e", { holders: ["main"], devices: new Map(), container: "c" }),
+      },
     ],
   ];
   for (const [words, broken] of cases) t.ok(brokenInvariants(broken).includes(words), words);

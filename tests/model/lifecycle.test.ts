@@ -13,7 +13,8 @@ import {
   open,
   setIommu,
 } from "../../harness/model/lifecycle.ts";
-import { getInfo, lockedPages } from "../../harness/model/info.ts";
+import { getInfo } from "../../harness/model/info.ts";
+import { lockedPages } from "../../harness/model/locked_memory.ts";
 import { KERNELS, Play } from "./play.ts";
 import { AMD, group, INTEL, MSI, VIRTIO, worldOf } from "./worlds.ts";
 

@@ -10,13 +10,13 @@ import {
 } from "../../harness/model/mappings.ts";
 import { U64_MAX } from "../../harness/model/range_list.ts";
 import { type DeviationName, semanticsOf } from "../../harness/model/semantics.ts";
-import type { Mapping, Type1 } from "../../harness/model/state.ts";
+import type { Type1 } from "../../harness/model/state.ts";
 import { emptyType1 } from "../../harness/model/type1.ts";
+import { mappingAt } from "./mapping.ts";
 import { versionOf } from "./play.ts";
 
-const mapping = (iova: bigint, size: bigint): Mapping => ({ iova, size, lockedPages: size / 0x1000n });
-const LOW = mapping(0x1000n, 0x2000n);
-const TOP = mapping(U64_MAX - 0xfffn, 0x1000n);
+const LOW = mappingAt(0x1000n, 0x2000n);
+const TOP = mappingAt(U64_MAX - 0xfffn, 0x1000n);
 const TYPE1: Type1 = {
   ...emptyType1(2, 10),
   mappings: [LOW, TOP],

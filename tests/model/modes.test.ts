@@ -7,7 +7,7 @@ import { DEVIATIONS } from "../../harness/model/semantics.ts";
 import type { State } from "../../harness/model/state.ts";
 import { always, refuted } from "./always.ts";
 import { faultyState, realState, rightState, type Run, runArb } from "./random_run.ts";
-import { execute, failureArb, toTheEndArb } from "./random_steps.ts";
+import { dirtyArb, execute, failureArb, toTheEndArb } from "./random_steps.ts";
 import { TAME_WORLD, TOP_WORLD } from "./random_worlds.ts";
 
 /** Whether both models give the same answers and the same read-backs, step by step. */
@@ -45,7 +45,10 @@ t.test("every deviation can matter somewhere", async (t) => {
     refuted(
       t,
       name,
-      fc.property(runArb(TOP_WORLD, toTheEndArb), (run) => agree(run, rightState(run), faulty(run))),
+      fc.property(
+        runArb(TOP_WORLD, toTheEndArb, dirtyArb),
+        (run) => agree(run, rightState(run), faulty(run)),
+      ),
       { numRuns: 20_000, endOnFailure: true },
     );
   }

@@ -1,10 +1,9 @@
 import t from "#tap";
 import fc from "fast-check";
-import { lockedPages } from "../../harness/model/info.ts";
-import { leakedAtClose } from "../../harness/model/type1.ts";
+import { leakedAtClose, lockedPages } from "../../harness/model/locked_memory.ts";
 import { always } from "./always.ts";
 import { playAll, realState, rightState, runArb } from "./random_run.ts";
-import { failureArb, toTheEndArb } from "./random_steps.ts";
+import { dirtyArb, failureArb, toTheEndArb } from "./random_steps.ts";
 import { ANY_WORLD } from "./random_worlds.ts";
 import { ALWAYS, WHEN_RIGHT, WITHOUT_FAILURES } from "./rules.ts";
 
@@ -13,7 +12,7 @@ const RUNS = { numRuns: 1000 };
 t.test("right model: every rule, as long as no failure is injected", async (t) => {
   always(
     t,
-    fc.property(runArb(ANY_WORLD, toTheEndArb), (run) => {
+    fc.property(runArb(ANY_WORLD, toTheEndArb, dirtyArb), (run) => {
       playAll(rightState(run), run.world, run.steps, WITHOUT_FAILURES);
     }),
     RUNS,
@@ -23,7 +22,7 @@ t.test("right model: every rule, as long as no failure is injected", async (t) =
 t.test("right model: failing collections break no invariant", async (t) => {
   always(
     t,
-    fc.property(runArb(ANY_WORLD, toTheEndArb, failureArb), (run) => {
+    fc.property(runArb(ANY_WORLD, toTheEndArb, failureArb, dirtyArb), (run) => {
       playAll(rightState(run), run.world, run.steps, WHEN_RIGHT);
     }),
     RUNS,
@@ -44,7 +43,7 @@ t.test("right model: with everything closed nothing is left", async (t) => {
 t.test("real model: a refusal changes nothing, an attach never widens the list", async (t) => {
   always(
     t,
-    fc.property(runArb(ANY_WORLD, toTheEndArb, failureArb), (run) => {
+    fc.property(runArb(ANY_WORLD, toTheEndArb, failureArb, dirtyArb), (run) => {
       playAll(realState(run), run.world, run.steps, ALWAYS);
     }),
     RUNS,
@@ -54,7 +53,7 @@ t.test("real model: a refusal changes nothing, an attach never widens the list",
 t.test("real model: what stays locked is what the model says will leak", async (t) => {
   always(
     t,
-    fc.property(runArb(ANY_WORLD, toTheEndArb), (run) => {
+    fc.property(runArb(ANY_WORLD, toTheEndArb, dirtyArb), (run) => {
       let foretold = 0n;
       const end = playAll(realState(run), run.world, run.steps, {
         leak: ({ after }) => {

@@ -1,5 +1,6 @@
 /** Steps made by chance, as data that a failing test can print. */
 import fc from "fast-check";
+import { dirtyPages, getDirtyPages } from "../../harness/model/dirty.ts";
 import { mapDma, unmapDma } from "../../harness/model/dma.ts";
 import { getInfo } from "../../harness/model/info.ts";
 import {
@@ -31,6 +32,8 @@ export type Step =
   }
   | { readonly do: "set-container"; readonly group: string; readonly container: string }
   | { readonly do: "map" | "unmap"; readonly container: string } & Request
+  | { readonly do: "dirty"; readonly container: string; readonly flags: number }
+  | { readonly do: "dirty-get"; readonly container: string; readonly page: number; readonly pages: number }
   | { readonly do: "unmap-to-the-end"; readonly container: string; readonly page: number }
   | { readonly do: "parameters"; readonly allowUnsafeInterrupts: boolean; readonly dmaEntryLimit: number }
   | { readonly do: "fail"; readonly collection: number };
@@ -79,6 +82,12 @@ function performOpen(state: State, step: Step, base: bigint): Outcome {
       return mapDma(state, step.container, requestOf(step, base));
     case "unmap":
       return unmapDma(state, step.container, requestOf({ ...step, badMemory: false }, base));
+    case "dirty":
+      return dirtyPages(state, step.container, step.flags);
+    case "dirty-get": {
+      const size = BigInt(step.pages) * PAGE_BYTES;
+      return getDirtyPages(state, step.container, { iova: addressOf(base, step.page), size, bitmap: {} });
+    }
     case "unmap-to-the-end": {
       const iova = addressOf(base, step.page);
       return unmapDma(state, step.container, { iova, size: U64_MAX - iova + 1n, flags: 0 });
@@ -146,7 +155,7 @@ export const stepArb: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant("map" as const),
       ...requestArb,
-      flags: mostly(3, 1, 0, 8),
+      flags: mostly(3, 1, 0, 8, 4),
       badMemory: mostly(false, true),
     }),
   },
@@ -155,7 +164,7 @@ export const stepArb: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant("unmap" as const),
       ...requestArb,
-      flags: mostly(0, 2, 8),
+      flags: mostly(0, 2, 8, 4, 1),
       badMemory: fc.constant(false),
     }),
   },
@@ -168,6 +177,20 @@ export const toTheEndArb: fc.Arbitrary<Step> = fc.record({
   container,
   page: fc.nat(PAGES - 1),
 });
+
+/** Tracking of dirty pages, on from the start more often than off, and questions about the whole space. */
+export const dirtyArb: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ do: fc.constant("dirty" as const), container, flags: mostly(1, 2, 0, 3) }),
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("dirty-get" as const),
+      container,
+      page: fc.integer({ min: -1, max: PAGES }),
+      pages: fc.integer({ min: 0, max: PAGES + 1 }),
+    }),
+  },
+);
 
 /** One of the next collections of a group's regions fails. */
 export const failureArb: fc.Arbitrary<Step> = fc.record({

@@ -1,7 +1,7 @@
 /** What has to hold between the states before and after a step. */
 import { isDeepStrictEqual } from "node:util";
 import type { Answer } from "../../harness/model/answer.ts";
-import { lockedPages } from "../../harness/model/info.ts";
+import { lockedPages } from "../../harness/model/locked_memory.ts";
 import { brokenInvariants } from "../../harness/model/invariants.ts";
 import { contains, type RangeList, rangeListText } from "../../harness/model/range_list.ts";
 import { entryOf, type State } from "../../harness/model/state.ts";

@@ -1,9 +1,16 @@
 /** Faults that a kernel could have, put upon the model from outside. Each names the rule that must see it. */
 import { answerText, ok } from "../../harness/model/answer.ts";
 import { excludeReserved } from "../../harness/model/iova_list.ts";
-import { lockedPages } from "../../harness/model/info.ts";
+import { lockedPages } from "../../harness/model/locked_memory.ts";
 import type { RangeList } from "../../harness/model/range_list.ts";
-import { entryOf, type Outcome, type State, type Type1, withEntry } from "../../harness/model/state.ts";
+import {
+  entryOf,
+  MAIN_SPACE,
+  type Outcome,
+  type State,
+  type Type1,
+  withEntry,
+} from "../../harness/model/state.ts";
 import type { Fault } from "./random_run.ts";
 import { execute } from "./random_steps.ts";
 import type { Move } from "./rules.ts";
@@ -109,7 +116,8 @@ const ignoreBudget: Fault = (move) => {
 /** An unmap gives the range back, but not the pages. */
 const keepTheCharge: Fault = ({ before, after, step, answer }) => {
   const given = step.do === "unmap" ? lockedPages(before) - lockedPages(after) : 0n;
-  return { state: { ...after, leakedPages: after.leakedPages + given }, answer };
+  const leaked = (after.leakedPages.get(MAIN_SPACE) ?? 0n) + given;
+  return { state: { ...after, leakedPages: withEntry(after.leakedPages, MAIN_SPACE, leaked) }, answer };
 };
 
 const mapCutsTheList: Fault = ({ after, step, answer }) => {

@@ -10,7 +10,7 @@ t.test("which kernels have which deviation [§12]", async (t) => {
     t.same([...deviationsOf(versionOf(kernel))], all, kernel);
   }
   for (const kernel of ["6.18", "7.3.4"]) {
-    t.same([...deviationsOf(versionOf(kernel))], ["sticky-edges"], kernel);
+    t.same([...deviationsOf(versionOf(kernel))], ["sticky-edges", "stale-dirty-bits"], kernel);
   }
   t.same(
     [...deviationsOf(versionOf("5.3"))],
@@ -25,6 +25,18 @@ t.test("which kernels have which rules [§15]", async (t) => {
     ["knowsNesting", [true, true, true, false]],
     ["knowsUnmapAll", [false, true, true, true]],
     ["claimsDmaOwnership", [false, true, true, true]],
+    ["containerErrnos", [
+      { negative: "EINVAL", otherFile: "EINVAL" },
+      { negative: "EBADF", otherFile: "EINVAL" },
+      { negative: "EBADF", otherFile: "EBADFD" },
+      { negative: "EBADF", otherFile: "EBADFD" },
+    ]],
+    ["looksUpContainerFirst", [false, true, true, true]],
+    ["looksUpDeviceFirst", [false, true, true, true]],
+    ["unmapsOwnOnly", [true, false, false, false]],
+    ["pinsZeroPage", [true, true, false, false]],
+    ["pinsFilesForWriting", [true, true, false, false]],
+    ["containerMmapErrno", ["EINVAL", "ENODEV", "ENODEV", "ENODEV"]],
   ] as const;
   for (const [rule, expected] of table) {
     t.same(KERNELS.map((kernel) => rulesOf(kernel)[rule]), expected, rule);

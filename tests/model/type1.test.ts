@@ -1,5 +1,5 @@
 import t from "#tap";
-import { lockedPages } from "../../harness/model/info.ts";
+import { lockedPages } from "../../harness/model/locked_memory.ts";
 import {
   close,
   groupClose,
@@ -9,7 +9,7 @@ import {
   setIommu,
 } from "../../harness/model/lifecycle.ts";
 import { rangeListText, U64_MAX } from "../../harness/model/range_list.ts";
-import { leakedAtClose } from "../../harness/model/type1.ts";
+import { leakedAtClose } from "../../harness/model/locked_memory.ts";
 import type { State } from "../../harness/model/state.ts";
 import { KERNELS, Play } from "./play.ts";
 import {

@@ -33,12 +33,12 @@ const RULES: Readonly<Record<string, string>> = {
   "argsz": "seed/argsz.yaml",
 };
 
-const MAX_STEPS = 12;
+const MAX_STEPS = 24;
 const MAX_ACTIONS = 600;
 
 async function loadFolders(): Promise<Scenario[]> {
   const all: Scenario[] = [];
-  for (const folder of ["smoke", "seed", "deviations"]) {
+  for (const folder of ["smoke", "seed", "deviations", "type1"]) {
     const files = [...Deno.readDirSync(resolve(CONFIGS, "scenarios", folder))].map(({ name }) => name).sort();
     for (const name of files) {
       const shownAs = `${folder}/${name}`;
@@ -76,6 +76,7 @@ const stages = PLATFORMS.flatMap(([kernel, qemu]) =>
       iommuKind: machine.iommu.kind,
       memoryBytes: 256n << 20n,
       version: version(kernel),
+      options: new Set(["CONFIG_BLK_DEV_RAM"]),
     };
     return { target, where: `${machine.name}, kernel ${kernel}, QEMU ${qemu}` };
   })
@@ -157,7 +158,8 @@ t.test("the suites select what their names promise", async (t) => {
     return selectScenarios(scenarios, suites, [name]).map(({ id }) => id);
   };
   t.ok((await ids("smoke")).every((id) => id.startsWith("smoke/")));
-  t.same(await ids("seed"), scenarios.map(({ id }) => id));
+  t.ok((await ids("type1")).every((id) => id.startsWith("type1/")));
+  t.same([...await ids("seed"), ...await ids("type1")], scenarios.map(({ id }) => id));
 });
 
 const perFile = Map.groupBy(scenarios, ({ position }) => position.file);

@@ -22,7 +22,13 @@ function version(text: string): KernelVersion {
 function contradictions(steps: string, kernel = "6.12.117"): string[] {
   if (!MACHINE) throw new Error("no machine");
   const groups = predictedGroups(MACHINE, { kernel: version(kernel), qemu: version("10.0.13") });
-  const target = { groups, iommuKind: "intel", memoryBytes: 256n << 20n, version: version(kernel) };
+  const target = {
+    groups,
+    iommuKind: "intel",
+    memoryBytes: 256n << 20n,
+    version: version(kernel),
+    options: new Set<string>(),
+  };
   const text = `scenario: one
 rule: §1
 groups: { A: {}, B: { reserved: ["0x40000000..0x400fffff reserved"] } }

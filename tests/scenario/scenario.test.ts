@@ -21,7 +21,7 @@ function header(lines: string): string {
 function target(): Target {
   if (!MACHINE) throw new Error("no machine");
   const groups = predictedGroups(MACHINE, { kernel: VERSION, qemu: QEMU });
-  return { groups, iommuKind: "intel", memoryBytes: 256n << 20n, version: VERSION };
+  return { groups, iommuKind: "intel", memoryBytes: 256n << 20n, version: VERSION, options: new Set() };
 }
 
 /** Reads a scenario and plays it, as far as that goes. */

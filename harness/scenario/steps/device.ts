@@ -1,5 +1,6 @@
 /** Opening and closing the first device of a group. */
-import { deviceClose, deviceOpen } from "../../model/lifecycle.ts";
+import * as z from "zod";
+import { deviceClose, deviceOpen, deviceOpenMisnamed } from "../../model/lifecycle.ts";
 import type { Action } from "../action.ts";
 import { GROUP } from "../schemas.ts";
 import { defineStep } from "../step.ts";
@@ -13,6 +14,19 @@ const deviceOpenAction = (group: string): Action => ({
   changes: "groups",
 });
 
+/** A name that no device of the group has: no such address, or something behind a right one. */
+const NOBODY = "0000:ff:1f.7";
+
+const misnamedAction = (group: string, behind: string | undefined): Action => ({
+  text: `device-open ${group} ${
+    behind === undefined ? "of another name" : `with "${behind}" behind its name`
+  }`,
+  apply: (state) => deviceOpenMisnamed(state, group, behind),
+  command: (names) =>
+    `device-open ${group}-misnamed ${group} ${behind === undefined ? NOBODY : names.device(group) + behind}`,
+  changes: "groups",
+});
+
 const deviceCloseAction = (group: string): Action => ({
   text: `device-close ${handleOf(group)}`,
   apply: (state) => deviceClose(state, handleOf(group)),
@@ -23,6 +37,17 @@ const deviceCloseAction = (group: string): Action => ({
 export const deviceOpenStep = defineStep(GROUP, function* (group) {
   yield deviceOpenAction(group);
 });
+
+/** Opening under a wrong name. */
+export const deviceOpenMisnamedStep = defineStep(
+  z.strictObject({
+    group: GROUP,
+    behind: z.string().regex(/^ ?[a-z0-9=]+$/, "write a word, with a blank before it or none").optional(),
+  }),
+  function* ({ group, behind }) {
+    yield misnamedAction(group, behind);
+  },
+);
 
 export const deviceCloseStep = defineStep(GROUP, function* (group) {
   yield deviceCloseAction(group);

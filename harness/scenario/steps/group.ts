@@ -4,11 +4,14 @@ import {
   groupClose,
   groupOpen,
   groupSetContainer,
+  groupSetContainerTo,
   groupStatus,
   groupUnsetContainer,
+  NO_CONTAINERS,
+  type NoContainer,
 } from "../../model/lifecycle.ts";
 import type { Action } from "../action.ts";
-import { CONTAINER, DEFAULT_CONTAINER, GROUP } from "../schemas.ts";
+import { ARGSZ, CONTAINER, DEFAULT_CONTAINER, GROUP } from "../schemas.ts";
 import { defineStep } from "../step.ts";
 
 export const groupOpenAction = (group: string): Action => ({
@@ -39,11 +42,21 @@ const groupCloseAction = (group: string): Action => ({
   changes: "groups",
 });
 
-const groupStatusAction = (group: string): Action => ({
-  text: `group-status ${group}`,
-  apply: (state) => groupStatus(state, group),
-  command: () => `group-status ${group}`,
-  changes: "nothing",
+const groupStatusAction = (group: string, argsz?: number): Action => {
+  const request = `group-status ${group}${argsz === undefined ? "" : ` argsz=${argsz}`}`;
+  return {
+    text: request,
+    apply: (state) => groupStatus(state, group, argsz),
+    command: () => request,
+    changes: "nothing",
+  };
+};
+
+const setContainerToAction = (group: string, what: NoContainer): Action => ({
+  text: `set-container-to ${group} ${what}`,
+  apply: (state) => groupSetContainerTo(state, group, what),
+  command: () => `set-container-to ${group} ${what}`,
+  changes: "groups",
 });
 
 export const groupOpenStep = defineStep(GROUP, function* (group) {
@@ -54,14 +67,27 @@ export const groupCloseStep = defineStep(GROUP, function* (group) {
   yield groupCloseAction(group);
 });
 
-export const groupStatusStep = defineStep(GROUP, function* (group) {
-  yield groupStatusAction(group);
-});
+const STATUS = z.strictObject({ group: GROUP, argsz: ARGSZ.optional() });
+
+export const groupStatusStep = defineStep(
+  z.union([GROUP.transform((group) => ({ group })), STATUS]),
+  function* ({ group, argsz }: z.infer<typeof STATUS>) {
+    yield groupStatusAction(group, argsz);
+  },
+);
 
 export const setContainerStep = defineStep(
   z.strictObject({ group: GROUP, container: CONTAINER.default(DEFAULT_CONTAINER) }),
   function* ({ group, container }) {
     yield setContainerAction(group, container);
+  },
+);
+
+/** SET_CONTAINER of a descriptor that is none of a container. */
+export const setContainerToStep = defineStep(
+  z.strictObject({ group: GROUP, what: z.enum(NO_CONTAINERS) }),
+  function* ({ group, what }) {
+    yield setContainerToAction(group, what);
   },
 );
 

@@ -2,9 +2,12 @@
 import * as z from "zod";
 import { ok } from "../../model/answer.ts";
 import { hex } from "../../model/range_list.ts";
-import { regionText, type ReservedRegion } from "../../model/reserved.ts";
+import { regionText, type ReservedRegion, sortRegions } from "../../model/reserved.ts";
+import { entryOf } from "../../model/state.ts";
 import type { Group } from "../../model/world.ts";
 import type { Action } from "../action.ts";
+import { parseRegions } from "../region.ts";
+import { GROUP, REGIONS } from "../schemas.ts";
 import { defineStep } from "../step.ts";
 
 const PARAMETERS = "/sys/module/resvinj/parameters";
@@ -67,6 +70,27 @@ export function injectionActions(
 
 /** Requests that tell whether the module failed to do what it was asked, each `0` when it didn't. */
 export const INJECTION_FAULTS: readonly string[] = [`read ${PARAMETERS}/missed`, `read ${PARAMETERS}/nomem`];
+
+/** Adds regions to a group that has whatever it has, from now on. [spec §3.2] */
+const injectAction = (group: string, region: ReservedRegion): Action => ({
+  ...addRegionAction(group, region),
+  apply: (state) => {
+    const before = entryOf(state.world, group);
+    const world = new Map(state.world);
+    world.set(group, { ...before, reserved: sortRegions([...before.reserved, region]) });
+    return { state: { ...state, world, regionsChanged: true }, answer: ok() };
+  },
+});
+
+/** Regions that turn up while the group may be attached. */
+export const injectStep = defineStep(
+  z.strictObject({ group: GROUP, reserved: REGIONS }),
+  function* ({ group, reserved }, { symbols }) {
+    for (const region of reserved.flatMap((text) => parseRegions(text, symbols))) {
+      yield injectAction(group, region);
+    }
+  },
+);
 
 /** Makes one of the next collections of a group's regions fail with ENOMEM; 1 is the next, 0 none. */
 export const failCollectionAction = (call: number): Action => ({

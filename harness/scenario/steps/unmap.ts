@@ -1,22 +1,20 @@
 /** VFIO_IOMMU_UNMAP_DMA. */
 import * as z from "zod";
-import { UNMAP_ALL_FLAG, unmapDma, type UnmapRequest } from "../../model/dma.ts";
+import { unmapDma, type UnmapRequest } from "../../model/dma.ts";
 import { hex } from "../../model/range_list.ts";
 import type { Action } from "../action.ts";
 import { evaluate } from "../address.ts";
-import { ADDRESS, ARGSZ, CONTAINER, DEFAULT_CONTAINER } from "../schemas.ts";
+import { ADDRESS, ARGSZ, CONTAINER, DEFAULT_CONTAINER, FLAGS } from "../schemas.ts";
 import { defineStep } from "../step.ts";
-
-/** The flags that this model knows, and those that no kernel does. */
-const FLAGS = z.bigint().refine(
-  (flags) => flags === 0n || flags === BigInt(UNMAP_ALL_FLAG) || (flags >= 8n && flags <= 0xffffffffn),
-  "write 0, 2 (all) or an unknown bit from 8 up",
-);
+import { BITMAP_SHAPE, bitmapOf, bitmapText } from "./bitmap.ts";
 
 export const unmapAction = (container: string, request: UnmapRequest): Action => {
-  const { iova, size, flags, argsz } = request;
-  const options = [flags === 0 ? "" : ` flags=${hex(flags)}`, argsz === undefined ? "" : ` argsz=${argsz}`]
-    .join("");
+  const { iova, size, flags, bitmap, argsz } = request;
+  const options = [
+    flags === 0 ? "" : ` flags=${hex(flags)}`,
+    bitmap === undefined ? "" : bitmapText(bitmap),
+    argsz === undefined ? "" : ` argsz=${argsz}`,
+  ].join("");
   return {
     text: `unmap ${container} ${hex(iova)} size ${hex(size)}${options}`,
     apply: (state) => unmapDma(state, container, request),
@@ -30,14 +28,16 @@ export const unmapStep = defineStep(
     container: CONTAINER.default(DEFAULT_CONTAINER),
     iova: ADDRESS.default(0n),
     size: ADDRESS.default(0n),
-    flags: FLAGS.default(0n),
+    flags: FLAGS.default(0).describe("1 with dirty bitmap, 2 all, 4 vaddr"),
+    bitmap: z.strictObject(BITMAP_SHAPE).optional(),
     argsz: ARGSZ.optional(),
   }),
-  function* ({ container, iova, size, flags, argsz }, { symbols }) {
+  function* ({ container, iova, size, flags, bitmap, argsz }, { symbols }) {
     yield unmapAction(container, {
       iova: evaluate(iova, symbols),
       size: evaluate(size, symbols),
-      flags: Number(flags),
+      flags,
+      ...(bitmap === undefined ? {} : { bitmap: bitmapOf(bitmap, symbols) }),
       ...(argsz === undefined ? {} : { argsz }),
     });
   },

@@ -1,6 +1,7 @@
 /** Proof that every mapping is still there, since no call lists them. */
 import type { State } from "../../model/state.ts";
-import { MAP_READ, MAP_WRITE, PAGE_SIZE } from "../../model/dma.ts";
+import { PAGE_SIZE } from "../../model/constants.ts";
+import { MAP_READ, MAP_WRITE } from "../../model/dma.ts";
 import { isHidden } from "../../model/mappings.ts";
 import type { Action } from "../action.ts";
 import { mapAction } from "./map.ts";
@@ -10,8 +11,8 @@ import { mapAction } from "./map.ts";
  * refuses with EEXIST before it looks at budget and list. [spec §4.1 row 8]
  */
 export function mappingsAlive(state: State): Action[] {
-  return [...state.containers].flatMap(([key, { open, type1 }]) => {
-    if (!open || !type1) return [];
+  return [...state.containers].flatMap(([key, { holders, type1 }]) => {
+    if (!holders.includes(state.process) || !type1) return [];
     // One that the kernel can't see any more would be mapped anew by asking for it.
     const visible = type1.mappings.filter((mapping) => !isHidden(state.semantics, mapping));
     const pages = visible.flatMap(({ iova, size }) => [iova, iova + size - PAGE_SIZE]);

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Further processes: children of the probe that hold what it held when they began, and serve requests in an address
+ * space of their own. A request and its reply are a message each.
+ */
+#define _GNU_SOURCE
+#include "process.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "command.h"
+#include "fatal.h"
+#include "handles.h"
+#include "reply.h"
+
+/* More than any reply to what a child is asked. */
+#define MESSAGE_MOST 65536
+
+static int parent = -1;
+
+static void send_replies(void)
+{
+	struct text *replies = channel_replies();
+
+	if (send(parent, replies->bytes, replies->length, MSG_NOSIGNAL) < 0)
+		_exit(EXIT_FAILURE); /* the parent has gone */
+	replies->length = 0;
+}
+
+static _Noreturn void serve_parent(void)
+{
+	static char message[MESSAGE_MOST + 1];
+
+	for (;;) {
+		ssize_t length = recv(parent, message, MESSAGE_MOST, 0);
+
+		if (length <= 0)
+			_exit(EXIT_SUCCESS);
+		message[length] = '\0';
+		note_request(message);
+		serve(&(struct line){ .text = message, .length = length });
+		note_request("");
+		send_replies();
+	}
+}
+
+_Noreturn void serve_parent_again(char *fd_word, char *handles)
+{
+	parent = atoi(fd_word);
+	handles_take_over(handles);
+	reply_begin(0);
+	reply_ok();
+	reply_end();
+	send_replies();
+	serve_parent();
+}
+
+static _Noreturn void become_child(int line)
+{
+	parent = line;
+	channel_leave();
+	handles_without_processes();
+	serve_parent();
+}
+
+void command_fork(const struct request *request)
+{
+	int line[2];
+
+	if (!handle_is_new(request, 0))
+		return;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, line))
+		die("socketpair: %s", strerror(errno));
+
+	pid_t pid = fork();
+
+	if (pid < 0)
+		die("fork: %s", strerror(errno));
+	if (!pid) {
+		close(line[0]); /* or its own end would never be the last */
+		become_child(line[1]);
+	}
+	close(line[1]);
+	handle_add(request->argument[0], PROCESS, line[0])->pid = pid;
+	reply_ok();
+}
+
+/* Hands a request to a child and its reply, less the number, to the harness. */
+static void relay(const struct handle *process, const char *words)
+{
+	static char message[MESSAGE_MOST];
+	int length = snprintf(message, sizeof(message), "0 %s", words);
+
+	if (length >= (int)sizeof(message)) {
+		reply_bad("this request is too long for a process:", words);
+		return;
+	}
+	if (send(process->fd, message, length, MSG_NOSIGNAL) < 0)
+		die("%s can't be reached: %s", process->name, strerror(errno));
+
+	ssize_t answered = recv(process->fd, message, sizeof(message), 0);
+
+	if (answered < 3)
+		die("%s ended while it was asked %s", process->name, words);
+	/* Without the 0 before and the line feed behind. */
+	text_bytes(channel_replies(), message + 1, answered - 2);
+}
+
+void command_in(const struct request *request)
+{
+	const struct handle *process = handle_argument(request, 0, PROCESS);
+
+	if (process)
+		relay(process, request->argument[1]);
+}
+
+/* In a child: goes on as a new program, which sends the reply; only a failure is replied to here. */
+static void execute_again(void)
+{
+	static char serve_word[] = SERVE;
+	struct text handles = { 0 };
+	char fd_word[16];
+
+	handles_pass_on(&handles);
+	snprintf(fd_word, sizeof(fd_word), "%d", dup(parent));
+	execv("/proc/self/exe", (char *[]){ serve_word, fd_word, handles.bytes, NULL });
+	reply_error(errno);
+}
+
+void command_exec(const struct request *request)
+{
+	const struct handle *process;
+
+	if (!request->count) {
+		if (parent < 0)
+			reply_bad("the first process can't be another program", NULL);
+		else
+			execute_again();
+		return;
+	}
+	process = handle_argument(request, 0, PROCESS);
+	if (process)
+		relay(process, "exec");
+}
+
+void command_exit(const struct request *request)
+{
+	struct handle *process = handle_argument(request, 0, PROCESS);
+
+	if (!process)
+		return;
+	handle_close(process);
+	reply_ok();
+}

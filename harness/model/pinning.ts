@@ -1,0 +1,61 @@
+/** What pinning the memory behind a mapping costs, and what it fails for. [spec §4.2, §8] */
+import type { Errno } from "./answer.ts";
+import { PAGE_SIZE } from "./constants.ts";
+import { lockablePages } from "./process.ts";
+import type { State } from "./state.ts";
+
+/**
+ * Kinds of memory that a process may have: `private` is anonymous and touched, `untouched` never was,
+ * `read-only` neither and not writable, `none` can't be accessed at all, `shared` has no file system behind
+ * it, `file` one that keeps track of what is to be written back, `huge` consists of huge pages.
+ */
+export const MEMORY_KINDS = [
+  "private",
+  "untouched",
+  "read-only",
+  "none",
+  "shared",
+  "file",
+  "huge",
+] as const;
+export type MemoryKind = typeof MEMORY_KINDS[number];
+
+/** The memory behind a mapping. */
+export interface Backing {
+  readonly kind: MemoryKind;
+  /** Number of one page of it that can't be accessed. */
+  readonly inaccessiblePage?: bigint;
+}
+
+/** How the mapping is to be used. */
+export interface Access {
+  readonly read: boolean;
+  readonly write: boolean;
+}
+
+/**
+ * Pins page after page, until one can't be had or is one too many for the limit; then none is.
+ * @returns pages charged, or EFAULT or ENOMEM [kernel: vfio_pin_map_dma, vfio_pin_pages_remote]
+ */
+export function pin(state: State, size: bigint, access: Access, backing: Backing): bigint | Errno {
+  const pages = size / PAGE_SIZE;
+  const failing = firstInaccessible(state, access, backing);
+  const charge = isZeroPage(state, access, backing) ? 0n : 1n;
+  const reached = failing !== undefined && failing < pages ? failing : pages;
+  const room = lockablePages(state);
+  if (room !== undefined && reached * charge > room) return "ENOMEM";
+  return reached < pages ? "EFAULT" : pages * charge;
+}
+
+/** Number of the first page that can't be pinned. */
+function firstInaccessible({ semantics }: State, { write }: Access, backing: Backing): bigint | undefined {
+  const { kind, inaccessiblePage } = backing;
+  if (kind === "none") return 0n;
+  if (write && kind === "read-only") return 0n;
+  if (write && kind === "file" && !semantics.pinsFilesForWriting) return 0n;
+  return inaccessiblePage;
+}
+
+/** Whether all pages are the one that stands for memory which nobody has written to. */
+const isZeroPage = ({ semantics }: State, { write }: Access, { kind }: Backing): boolean =>
+  !write && (kind === "untouched" || kind === "read-only") && semantics.pinsZeroPage;
