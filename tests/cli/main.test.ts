@@ -54,7 +54,16 @@ t.test("lists, from any folder", async (t) => {
   );
   const scenarios = await iovacheck(["scenarios", "smoke"]);
   t.match(scenarios, { code: 0, stderr: "" });
-  t.match(scenarios.stdout, /^SCENARIO +RULE +FILE\n(smoke\/\S+ +.*§.* configs\/scenarios\/smoke\/.*\n)+$/);
+  t.match(scenarios.stdout, /^SCENARIO +RULE +TAGS +FILE\n(smoke\/\S+ +.*§.* configs\/scenarios\/smoke\/.*\n)+$/);
+});
+
+t.test("rules, with what guards them", async (t) => {
+  const { code, stdout, stderr } = await iovacheck(["scenarios", "--rules", "seed/argsz-of-map"]);
+  t.equal(code, 1, "one scenario can't guard them all");
+  t.match(stdout, /^RULE +SCENARIOS +ABOUT\n§1\.1 +none +Opening\n/);
+  t.match(stdout, /^§4\.1 row 2 +1 +argsz < 32/m);
+  t.match(stdout, /^§4\.1 row 3 +- +unreachable: \S/m);
+  t.match(stderr, /^\d+ rules: 2 have scenarios, \d+ are unreachable, \d+ have none\n$/);
 });
 
 t.test("help is no error", async (t) => {
