@@ -31,6 +31,8 @@ export interface RunRequest {
   readonly repeatedOptions: readonly string[];
   readonly outDir: string;
   readonly limits: GuestLimits;
+  /** How often a scenario that failed is played again. */
+  readonly retries: number;
 }
 
 /** Firmware that does no more than a kernel needs, a tenth of a second faster than SeaBIOS. [QEMU: pc-bios/README] */
@@ -156,6 +158,7 @@ function toCell(
     ...(skip === undefined ? {} : { skip }),
     artifactsDir: join(request.outDir, `${number}-${kernel.release}-${qemu.version}-${machine.name}`),
     limits: request.limits,
+    retries: request.retries,
     guestPlan: (artifactsDir) => guestPlan(kit, qemu, machine, accelerator, artifactsDir),
     again: (scenario) =>
       [

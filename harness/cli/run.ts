@@ -27,6 +27,7 @@ interface Options {
   machine: string[];
   module: string[];
   suite: string[];
+  retries: number;
   accel: WantedAccelerator;
   jobs: number;
   out?: string;
@@ -39,6 +40,14 @@ const collect = (value: string, earlier: string[]): string[] => [...earlier, val
 function positive(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("write a whole number from 1 up");
+  return value;
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
+    throw new InvalidArgumentError("write a whole number from 0 up");
+  }
   return value;
 }
 
@@ -59,6 +68,7 @@ export function register(program: Command): void {
       [],
     )
     .option("--accel <name>", "auto, kvm or tcg", accelerator, "auto")
+    .option("--retries <n>", "play what fails again, so many times, each on a fresh guest", count, 0)
     .option("--jobs <n>", "guests at a time", positive, navigator.hardwareConcurrency)
     .option("--out <dir>", "folder for logs and events (default: out/ and the time)")
     .option("--boot-timeout <seconds>", "until a guest must have booted", positive, DEFAULT_BOOT_TIMEOUT_S)
@@ -94,6 +104,7 @@ async function run(selectors: string[], options: Options): Promise<void> {
       repeatedOptions: repeatedOptions(options),
       outDir,
       limits: { bootTimeoutMs: options.bootTimeout * 1000, replyTimeoutMs: options.replyTimeout * 1000 },
+      retries: options.retries,
     }, context);
     Deno.exitCode = await report(cells, options, outDir, interruption.signal);
   } catch (error) {
