@@ -28,6 +28,19 @@ const WRONG: readonly [args: string[], message: RegExp][] = [
   [["run", "--reply-timeout", "1.5"], /^error: .*write a whole number from 1 up/],
   [["run", "--accel", "hvf"], /^error: .*write auto, kvm or tcg/],
   [["run", "--machine", "intel"], /^iovacheck: no machine is called intel; there are intel-iommu, /],
+  [["run", "--retries", "-1"], /^error: .*write a whole number from 0 up/],
+  [["run", "--retries", ""], /^error: .*write a whole number from 0 up/],
+  [["run", "--suite", "smok"], /^iovacheck: no suite, folder or scenario is called smok; did you mean smoke/],
+  [
+    ["run", "--filter", "conflikt"],
+    /^iovacheck: --filter conflikt: fits none of the \d+ .*did you mean conflict/,
+  ],
+  [["run", "smoke", "--filter", "sticky"], /^iovacheck: --filter sticky: fits none of the \d+ scenarios/],
+  [
+    ["run", "--list", "--tag", "no-such-tag"],
+    /^iovacheck: --tag no-such-tag: none of the \d+ scenarios has it/,
+  ],
+  [["run", "--list", "--module", "no-such.ko"], /^iovacheck: --module no-such\.ko: /],
   [["run", "smok"], /^iovacheck: no suite, folder or scenario is called smok; did you mean smoke/],
   [["run", "--module", "no-such.ko"], /^iovacheck: --module no-such\.ko: /],
   [["scenarios", "seed/nothing-like-it-at-all"], /^iovacheck: no suite, folder or scenario is called /],
@@ -54,7 +67,10 @@ t.test("lists, from any folder", async (t) => {
   );
   const scenarios = await iovacheck(["scenarios", "smoke"]);
   t.match(scenarios, { code: 0, stderr: "" });
-  t.match(scenarios.stdout, /^SCENARIO +RULE +TAGS +FILE\n(smoke\/\S+ +.*§.* configs\/scenarios\/smoke\/.*\n)+$/);
+  t.match(
+    scenarios.stdout,
+    /^SCENARIO +RULE +TAGS +FILE\n(smoke\/\S+ +.*§.* configs\/scenarios\/smoke\/.*\n)+$/,
+  );
 });
 
 t.test("rules, with what guards them", async (t) => {
