@@ -6,6 +6,7 @@ import { EXPECTATION_SHAPE } from "../harness/scenario/expectation.ts";
 import { STEP_KINDS } from "../harness/scenario/kinds.ts";
 import { SCENARIO_SCHEMA } from "../harness/scenario/scenario.ts";
 import { SUITE_SCHEMA } from "../harness/scenario/suite.ts";
+import { UNREACHABLE_SCHEMA } from "../harness/scenario/unreachable.ts";
 
 const FOLDER = resolve(import.meta.dirname ?? ".", "../configs/schema");
 
@@ -25,6 +26,7 @@ export function schemas(): Record<string, string> {
     "machine.json": text(MACHINE_SCHEMA),
     "scenario.json": text(scenario),
     "suite.json": text(SUITE_SCHEMA),
+    "unreachable.json": text(UNREACHABLE_SCHEMA),
   };
 }
 

@@ -8,10 +8,11 @@ import type { QemuPlan } from "../guest/qemu_process.ts";
 import type { Machine } from "../machine/machine.ts";
 import { predictedGroups } from "../machine/predicted.ts";
 import { compareVersions, type KernelVersion, parseVersion, versionText } from "../model/version.ts";
-import type { Event, Failure } from "../report/events.ts";
+import type { Event, ScenarioEnd } from "../report/events.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import { assignGroups, type Assignment, type Target, whyNot } from "./assignment.ts";
-import { type Condition, conditionOf, execute, type Execution } from "./execution.ts";
+import { type Attempt, causeOf, passed, toldOf, verdictOf } from "./attempt.ts";
+import { type Condition, conditionOf, execute } from "./execution.ts";
 import { predict, type Prediction } from "./prediction.ts";
 import { checkWorld, type GroupNumbers, namesOf, takeDevices } from "./world_check.ts";
 
@@ -29,6 +30,8 @@ export interface CellPlan {
   readonly skip?: string;
   readonly artifactsDir: string;
   readonly limits: GuestLimits;
+  /** How often a scenario that failed is played again, each time on a fresh guest. */
+  readonly retries: number;
   /** What QEMU is to be started with, into a folder for its logs. */
   guestPlan(artifactsDir: string): Promise<QemuPlan>;
   /** The one command that runs a scenario of this cell again. */
@@ -41,6 +44,12 @@ type Emit = (event: Event) => void;
 type Prepared =
   & { readonly scenario: Scenario }
   & ({ readonly whyNot: string } | { readonly assignment: Assignment; readonly prediction: Prediction });
+
+/** A scenario on its way to a verdict. */
+interface Trial {
+  readonly prepared: Prepared;
+  readonly attempts: Attempt[];
+}
 
 /** A guest that has shown what it is. */
 interface ReadyGuest {
@@ -74,36 +83,46 @@ class CellRun {
   readonly #signal: AbortSignal;
   readonly #target: Target;
   readonly #begin = performance.now();
+  /** What has failed so far and is to be played again. */
+  readonly #again = new Set<Trial>();
   #boots = 0;
 
   constructor(plan: CellPlan, emit: Emit, signal: AbortSignal) {
     this.#plan = plan;
     this.#emit = emit;
     this.#signal = signal;
-    const { machine, kernelVersion, qemuVersion } = plan;
-    this.#target = {
-      groups: predictedGroups(machine, { kernel: kernelVersion, qemu: qemuVersion }),
-      iommuKind: machine.iommu.kind,
-      memoryBytes: BigInt(machine.memoryMib) << 20n,
-      version: kernelVersion,
-      options: plan.kernelOptions,
-    };
+    this.#target = targetOf(plan);
   }
 
   async run(): Promise<void> {
-    // What leaves the guest unfit for others comes last, so that it costs no further boot.
-    const ordered = [...this.#plan.scenarios].sort((a, b) => Number(a.leaks) - Number(b.leaks));
-    const waiting = ordered.map((scenario) => prepare(scenario, this.#target));
+    const waiting = inOrder(this.#plan.scenarios).map((scenario): Trial => ({
+      prepared: prepare(scenario, this.#target),
+      attempts: [],
+    }));
     try {
       while (waiting.length > 0 && !this.#signal.aborted) await this.#useOneGuest(waiting);
-      if (waiting.length === 0) this.#end();
+      for (const trial of this.#again) await this.#playAgain(trial);
+      if (waiting.length > 0 || this.#again.size > 0) return this.#tellOfFailed();
+      this.#end();
     } catch (error) {
-      if (this.#signal.aborted) return;
+      if (this.#signal.aborted) return this.#tellOfFailed();
       if (!(error instanceof GuestLost || error instanceof CannotTestError)) throw error;
+      this.#tellOfFailed();
       const verdict = error instanceof GuestLost ? error.loss : "harness-fault";
       const console = error instanceof GuestLost ? error.console : [];
       this.#end({ verdict, text: [error.message, ...console].join("\n"), again: this.#plan.again("") });
     }
+  }
+
+  /** Each time on a guest that nothing else has been played on: what another one left behind is no excuse. */
+  async #playAgain(trial: Trial): Promise<void> {
+    while (this.#again.has(trial) && !this.#signal.aborted) await this.#useOneGuest([trial]);
+  }
+
+  /** What has failed isn't forgotten because it can't be played again. */
+  #tellOfFailed(): void {
+    for (const trial of this.#again) this.#tell(trial);
+    this.#again.clear();
   }
 
   #end(fault?: Extract<Event, { type: "cell-end" }>["fault"]): void {
@@ -120,7 +139,7 @@ class CellRun {
   }
 
   /** Boots a guest and takes scenarios off the list as long as it is fit for more. */
-  async #useOneGuest(waiting: Prepared[]): Promise<void> {
+  async #useOneGuest(waiting: Trial[]): Promise<void> {
     const artifactsDir = join(this.#plan.artifactsDir, `guest-${++this.#boots}`);
     await Deno.mkdir(artifactsDir, { recursive: true });
     const guestPlan = await this.#plan.guestPlan(artifactsDir);
@@ -128,8 +147,8 @@ class CellRun {
     await using guest = await Guest.boot(guestPlan, this.#plan.limits, this.#signal);
     const ready = await this.#makeReady(guest);
     if (this.#boots === 1 && !await this.#checkWorld(ready)) return this.#giveUp(waiting);
-    for (let prepared = waiting[0]; prepared && !this.#signal.aborted; prepared = waiting[0]) {
-      const isFit = await this.#play(ready, prepared);
+    for (let trial = waiting[0]; trial && !this.#signal.aborted; trial = waiting[0]) {
+      const isFit = await this.#play(ready, trial);
       if (!this.#signal.aborted) waiting.shift();
       if (!isFit) return;
     }
@@ -196,35 +215,41 @@ class CellRun {
   }
 
   /** Nothing that a scenario says holds on a machine that isn't what it was taken for. */
-  #giveUp(waiting: Prepared[]): void {
-    for (const { scenario } of waiting.splice(0)) {
-      this.#tell(scenario, performance.now(), { verdict: "skip", reason: "the world is not as predicted" });
+  #giveUp(waiting: Trial[]): void {
+    for (const { prepared } of waiting.splice(0)) {
+      this.#skip(prepared.scenario, "the world is not as predicted");
     }
   }
 
-  /** Plays a scenario; false when the guest is of no further use. */
-  async #play(ready: ReadyGuest, prepared: Prepared): Promise<boolean> {
+  /** Plays a scenario once; false when the guest is of no further use. */
+  async #play(ready: ReadyGuest, trial: Trial): Promise<boolean> {
     const begin = performance.now();
-    const { scenario } = prepared;
+    const { prepared } = trial;
     if ("whyNot" in prepared) {
-      this.#tell(scenario, begin, { verdict: "skip", reason: prepared.whyNot });
+      this.#skip(prepared.scenario, prepared.whyNot);
       return true;
     }
-    const { assignment, prediction } = prepared;
-    const before = ready.condition;
-    const played = await execute(
-      ready.guest,
-      scenario,
-      prediction,
-      namesOf(ready.numbers, assignment.world),
-      before,
-    );
+    const { scenario, assignment, prediction } = prepared;
+    const names = namesOf(ready.numbers, assignment.world);
+    const execution = await execute(ready.guest, scenario, prediction, names, ready.condition);
     if (this.#signal.aborted) return false;
-    this.#tell(scenario, begin, played, prediction);
-    if (!played.condition) return false;
-    ready.condition = played.condition;
-    if (played.verdict === "crash" || ready.condition.lockedPages > LEAK_TOLERATED_PAGES) return false;
-    return played.verdict !== "mismatch" || await this.#isAsBefore(ready);
+    this.#judge(trial, { execution, guest: this.#boots, durationMs: this.#elapsedMs(begin) });
+    const { verdict, condition } = execution;
+    if (!condition) return false;
+    ready.condition = condition;
+    if (verdict === "crash" || condition.lockedPages > LEAK_TOLERATED_PAGES) return false;
+    return verdict !== "mismatch" || await this.#isAsBefore(ready);
+  }
+
+  /** Tells the verdict, or keeps the scenario for another attempt. */
+  #judge(trial: Trial, attempt: Attempt): void {
+    const { attempts } = trial;
+    attempts.push(attempt);
+    const isOver = passed(attempt) || attempts.length > this.#plan.retries;
+    if (!isOver || attempts.length > 1) this.#tellOfAttempt(trial, attempt);
+    if (!isOver) return void this.#again.add(trial);
+    this.#again.delete(trial);
+    this.#tell(trial);
   }
 
   /** Whether a guest that did something wrong still has the world that it began with. */
@@ -238,30 +263,73 @@ class CellRun {
     }
   }
 
-  #tell(
+  #tellOfAttempt({ prepared: { scenario }, attempts }: Trial, attempt: Attempt): void {
+    const { execution, guest, durationMs } = attempt;
+    this.#emit({
+      type: "attempt-end",
+      cell: this.#plan.id,
+      scenario: scenario.id,
+      attempt: attempts.length,
+      guest,
+      verdict: execution.verdict,
+      durationMs,
+      ...causeOf(scenario, attempt),
+    });
+  }
+
+  /** The verdict on a scenario that was played. */
+  #tell({ prepared, attempts }: Trial): void {
+    const { scenario } = prepared;
+    const verdict = verdictOf(attempts);
+    const prediction = "prediction" in prepared ? prepared.prediction : undefined;
+    this.#endScenario(scenario, {
+      verdict,
+      deviations: verdict === "known" ? [...prediction?.deviations ?? []] : [],
+      durationMs: attempts.reduce((sum, { durationMs }) => sum + durationMs, 0),
+      ...(attempts.length > 1 ? { attempts: attempts.map(({ execution }) => execution.verdict) } : {}),
+      ...causeOf(scenario, toldOf(attempts)),
+    });
+  }
+
+  #skip(scenario: Scenario, reason: string): void {
+    this.#endScenario(scenario, { verdict: "skip", deviations: [], durationMs: 0, reason });
+  }
+
+  #endScenario(
     scenario: Scenario,
-    begin: number,
-    played: Execution | { verdict: "skip"; reason: string },
-    prediction?: Prediction,
+    outcome: Omit<ScenarioEnd, "type" | "cell" | "scenario" | "file" | "line" | "steps" | "again">,
   ): void {
-    const failure = "actionText" in played ? failureOf(scenario, played) : undefined;
-    const console = "console" in played ? played.console ?? [] : [];
-    const reason = [...(played.reason === undefined ? [] : [played.reason]), ...console].join("\n");
     this.#emit({
       type: "scenario-end",
       cell: this.#plan.id,
       scenario: scenario.id,
       file: scenario.position.file,
       line: scenario.position.line,
-      verdict: played.verdict,
-      deviations: played.verdict === "known" ? [...prediction?.deviations ?? []] : [],
       steps: scenario.steps.length,
-      durationMs: this.#elapsedMs(begin),
-      ...(reason === "" ? {} : { reason }),
-      ...(failure ? { failure } : {}),
+      ...outcome,
       again: this.#plan.again(scenario.id),
     });
   }
+}
+
+/** The order to play in: what leaves the guest unfit for others comes last, so that it costs no further boot. */
+export const inOrder = (scenarios: readonly Scenario[]): Scenario[] =>
+  scenarios.toSorted((a, b) => Number(a.leaks) - Number(b.leaks));
+
+/** What a cell's scenarios are held against. */
+export function targetOf(
+  { machine, kernelVersion, kernelOptions, qemuVersion }: Pick<
+    CellPlan,
+    "machine" | "kernelVersion" | "kernelOptions" | "qemuVersion"
+  >,
+): Target {
+  return {
+    groups: predictedGroups(machine, { kernel: kernelVersion, qemu: qemuVersion }),
+    iommuKind: machine.iommu.kind,
+    memoryBytes: BigInt(machine.memoryMib) << 20n,
+    version: kernelVersion,
+    options: kernelOptions,
+  };
 }
 
 /** @throws UsageError when the scenario can't be played as written, or its author disagrees with the model */
@@ -273,18 +341,6 @@ function prepare(scenario: Scenario, target: Target): Prepared {
   const contradiction = prediction.contradictions[0];
   if (contradiction) throw contradiction;
   return { scenario, assignment, prediction };
-}
-
-function failureOf(scenario: Scenario, { stepIndex, actionText, difference, reason }: Execution): Failure {
-  const step = stepIndex === undefined ? undefined : scenario.steps[stepIndex];
-  return {
-    step: stepIndex === undefined ? 0 : stepIndex + 1,
-    text: step ? `${step.text} (${actionText})` : actionText ?? "",
-    position: positionText(step?.position ?? scenario.position),
-    predicted: difference?.predicted ?? "an answer",
-    observed: difference?.observed ?? reason ?? "",
-    rule: scenario.rule,
-  };
 }
 
 /**

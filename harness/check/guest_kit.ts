@@ -26,6 +26,15 @@ const IOMMU = {
   virtio: { option: "CONFIG_VIRTIO_IOMMU", modules: ["virtio-iommu"] },
 } as const;
 
+/** The option without which a kernel can't drive this kind of IOMMU; undefined when it has it. */
+export function missingOption(
+  config: Kernel["config"],
+  kind: Machine["iommu"]["kind"],
+): string | undefined {
+  const { option } = IOMMU[kind];
+  return config.has(option) ? undefined : option;
+}
+
 /** A kernel with what is built for it, made once however many guests use it. */
 export class GuestKit {
   readonly kernel: Kernel;
@@ -39,12 +48,6 @@ export class GuestKit {
     this.kernel = kernel;
     this.#replacements = replacements;
     this.#context = context;
-  }
-
-  /** The option without which the kernel can't drive this kind of IOMMU; undefined when it has it. */
-  missingOption(kind: Machine["iommu"]["kind"]): string | undefined {
-    const { option } = IOMMU[kind];
-    return this.kernel.config.has(option) ? undefined : option;
   }
 
   /** The initramfs for guests with this kind of IOMMU. */

@@ -14,7 +14,7 @@ import { machineArgs, unsupported } from "../machine/qemu_args.ts";
 import { type KernelVersion, parseVersion } from "../model/version.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import type { CellPlan } from "./cell.ts";
-import { GuestKit, readReplacement } from "./guest_kit.ts";
+import { GuestKit, missingOption, readReplacement } from "./guest_kit.ts";
 
 /** What a run is asked to do. */
 export interface RunRequest {
@@ -31,6 +31,8 @@ export interface RunRequest {
   readonly repeatedOptions: readonly string[];
   readonly outDir: string;
   readonly limits: GuestLimits;
+  /** How often a scenario that failed is played again. */
+  readonly retries: number;
 }
 
 /** Firmware that does no more than a kernel needs, a tenth of a second faster than SeaBIOS. [QEMU: pc-bios/README] */
@@ -96,15 +98,31 @@ async function accelerate(
   return accelerator;
 }
 
-function kernelVersion({ spec, version }: Kernel): KernelVersion {
-  const parsed = parseVersion(version);
-  if (!parsed) throw new CannotTestError(`kernel ${spec} has version ${version}, which tells nothing`);
-  return parsed;
+/** A cell is called by what it is made of. */
+export const cellId = (
+  kernel: Pick<Kernel, "spec">,
+  qemu: Pick<QemuBuild, "spec">,
+  machine: Machine,
+): string => `${kernel.spec} ${qemu.spec} ${machine.name}`;
+
+/** Why there can be no such guest; undefined when there can, as far as the kernel's configuration is known. */
+export function whyNoCell(
+  kernel: Pick<Kernel, "spec"> & Partial<Pick<Kernel, "config">>,
+  qemu: Pick<QemuBuild, "spec" | "version">,
+  machine: Machine,
+): string | undefined {
+  const missing = kernel.config && missingOption(kernel.config, machine.iommu.kind);
+  if (missing !== undefined) return `${kernel.spec} is built without ${missing}`;
+  return unsupported(machine, versionOf("QEMU", qemu));
 }
 
-function qemuVersion({ spec, version }: QemuBuild): KernelVersion {
+/** @throws CannotTestError for a kernel or QEMU whose version tells nothing */
+export function versionOf(
+  what: "kernel" | "QEMU",
+  { spec, version }: Pick<Kernel, "spec" | "version">,
+): KernelVersion {
   const parsed = parseVersion(version);
-  if (!parsed) throw new CannotTestError(`QEMU ${spec} calls itself ${version}, which tells no version`);
+  if (!parsed) throw new CannotTestError(`${what} ${spec} calls itself ${version}, which tells no version`);
   return parsed;
 }
 
@@ -122,7 +140,7 @@ async function guestPlan(
     command: qemu.command("x86_64"),
     env: qemu.env,
     accelerator,
-    machineArgs: machineArgs(machine, qemuVersion(qemu)),
+    machineArgs: machineArgs(machine, versionOf("QEMU", qemu)),
     // Debian's packages have it; a QEMU of somebody's own may not.
     ...(qemu.directory === undefined ? {} : { firmware: QUICK_FIRMWARE }),
     kernelImage: kit.kernel.image,
@@ -141,22 +159,20 @@ function toCell(
   number: number,
 ): CellPlan {
   const { kernel } = kit;
-  const missing = kit.missingOption(machine.iommu.kind);
-  const skip = missing === undefined
-    ? unsupported(machine, qemuVersion(qemu))
-    : `${kernel.spec} is built without ${missing}`;
+  const skip = whyNoCell(kernel, qemu, machine);
   return {
-    id: `${kernel.spec} ${qemu.spec} ${machine.name}`,
+    id: cellId(kernel, qemu, machine),
     kernelSpec: kernel.spec,
-    kernelVersion: kernelVersion(kernel),
+    kernelVersion: versionOf("kernel", kernel),
     kernelOptions: kernel.config,
     qemuSpec: qemu.spec,
-    qemuVersion: qemuVersion(qemu),
+    qemuVersion: versionOf("QEMU", qemu),
     machine,
     scenarios: request.scenarios,
     ...(skip === undefined ? {} : { skip }),
     artifactsDir: join(request.outDir, `${number}-${kernel.release}-${qemu.version}-${machine.name}`),
     limits: request.limits,
+    retries: request.retries,
     guestPlan: (artifactsDir) => guestPlan(kit, qemu, machine, accelerator, artifactsDir),
     again: (scenario) =>
       [

@@ -68,22 +68,29 @@ export class Tally {
     mismatch: 0,
     crash: 0,
     hang: 0,
+    flaky: 0,
     "harness-fault": 0,
     skip: 0,
   };
-  /** Verdicts on whole cells, which are no scenarios. */
-  readonly #cells = new Set<Verdict>();
+  /** Verdicts on whole cells and on attempts, which are no scenarios. */
+  readonly #others = new Set<Verdict>();
 
   count(event: Event): void {
-    if (event.type === "scenario-end") this.counts[event.verdict]++;
-    if (event.type === "world-checked" && event.verdict === "mismatch") this.#cells.add(event.verdict);
-    if (event.type === "guest-booted" && event.complaint !== undefined) this.#cells.add("crash");
-    if (event.type === "cell-end" && event.fault) this.#cells.add(event.fault.verdict);
+    if (event.type === "scenario-end") {
+      this.counts[event.verdict]++;
+      for (const verdict of event.attempts ?? []) this.#others.add(verdict);
+    }
+    if (event.type === "world-checked" && event.verdict === "mismatch") this.#others.add(event.verdict);
+    if (event.type === "guest-booted" && event.complaint !== undefined) this.#others.add("crash");
+    if (event.type === "cell-end" && event.fault) this.#others.add(event.fault.verdict);
   }
 
-  /** A difference outweighs a fault of the harness; a run that tried nothing has told nothing. */
+  /**
+   * A difference outweighs a fault of the harness, and what went wrong once isn't undone by a later attempt. A
+   * run that tried nothing has told nothing.
+   */
   exitCode(): number {
-    const has = (verdict: Verdict) => this.counts[verdict] > 0 || this.#cells.has(verdict);
+    const has = (verdict: Verdict) => this.counts[verdict] > 0 || this.#others.has(verdict);
     if (has("mismatch") || has("crash") || has("hang")) return EXIT_DIFFERENT;
     if (has("harness-fault") || this.counts.match + this.counts.known === 0) return EXIT_CANNOT_TEST;
     return EXIT_OK;

@@ -70,7 +70,7 @@ async function membershipDifference(guest: Guest, groups: readonly Group[], numb
 }
 
 /** A scenario that attaches each group of the machine alone. */
-function worldScenario(groups: readonly Group[]): Scenario {
+export function worldScenario(groups: readonly Group[]): Scenario {
   const names = groups.map((_, index) => `G${index}`);
   const needs = groups.map(({ devices }, index) =>
     `  G${index}: { devices: ${devices.length === 1 ? "one" : "several"} }`

@@ -4,7 +4,9 @@ import * as z from "zod";
 import { loadYaml } from "../config.ts";
 import { loadMachines, type Machine } from "../machine/machine.ts";
 import { loadScenarios, type Scenario, withoutDoubles } from "../scenario/scenario.ts";
+import { Specification } from "../scenario/specification.ts";
 import { loadSuites, type Suite } from "../scenario/suite.ts";
+import { loadUnreachable, type Unreachable } from "../scenario/unreachable.ts";
 
 const ROOT = resolve(import.meta.dirname ?? ".", "../..");
 const CONFIGS = join(ROOT, "configs");
@@ -43,6 +45,17 @@ export async function loadAllScenarios(): Promise<Scenario[]> {
 export async function loadAllSuites(): Promise<Suite[]> {
   const files = await yamlFiles(join(CONFIGS, "suites"));
   return (await Promise.all(files.map((file) => loadSuites(file, shown(file))))).flat();
+}
+
+/** The specification of the reference model. */
+export async function loadSpecification(): Promise<Specification> {
+  return new Specification(await Deno.readTextFile(join(ROOT, "harness/model/SPEC.md")));
+}
+
+/** The rules that can't be exercised. */
+export async function loadAllUnreachable(): Promise<Unreachable[]> {
+  const file = join(CONFIGS, "unreachable.yaml");
+  return await loadUnreachable(file, shown(file));
 }
 
 async function yamlFiles(folder: string): Promise<string[]> {

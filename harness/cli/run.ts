@@ -3,8 +3,10 @@ import { join, resolve } from "node:path";
 import process from "node:process";
 import { type Command, InvalidArgumentError } from "commander";
 import type { CellPlan } from "../check/cell.ts";
+import { listRun } from "../check/listing.ts";
 import { planRun } from "../check/plan.ts";
 import { EXIT_INTERRUPTED, runCells } from "../check/run.ts";
+import type { Context } from "../components/types.ts";
 import { UsageError } from "../errors.ts";
 import type { WantedAccelerator } from "../guest/accelerator.ts";
 import { type Event, EventLog } from "../report/events.ts";
@@ -13,6 +15,7 @@ import { TapReporter } from "../report/tap.ts";
 import { componentContext } from "./component_context.ts";
 import { Interruption } from "./interruption.ts";
 import { loadAllMachines, loadAllScenarios, loadAllSuites, loadPins } from "./configs.ts";
+import { narrow } from "../scenario/narrow.ts";
 import { selectScenarios } from "../scenario/suite.ts";
 
 const VERSION = "0.1.0";
@@ -27,6 +30,10 @@ interface Options {
   machine: string[];
   module: string[];
   suite: string[];
+  filter: string[];
+  tag: string[];
+  list?: true;
+  retries: number;
   accel: WantedAccelerator;
   jobs: number;
   out?: string;
@@ -42,6 +49,14 @@ function positive(text: string): number {
   return value;
 }
 
+function count(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
+    throw new InvalidArgumentError("write a whole number from 0 up");
+  }
+  return value;
+}
+
 export function register(program: Command): void {
   program.command("run")
     .description("boot guests, play scenarios, compare every answer with the model")
@@ -49,6 +64,15 @@ export function register(program: Command): void {
       "[scenario...]",
       "suites, folders of scenarios or scenarios: seed, smoke/attach-map-unmap-detach",
     )
+    .option("--suite <name>", "the same as naming it as an argument; may be repeated", collect, [])
+    .option(
+      "--filter <text>",
+      "only scenarios with this in their id, rule or file, * standing for anything; may be repeated",
+      collect,
+      [],
+    )
+    .option("--tag <name>", "only scenarios with this tag, or !NAME: without; may be repeated", collect, [])
+    .option("--list", "say what would be run or skipped in which cell, and boot nothing")
     .option("--kernel <spec>", "debian:6.12, debian:6.12.117, debian:7.3@cloud; may be repeated", collect, [])
     .option("--qemu <spec>", "debian:10.0.13, debian:7.2, host, path:BIN; may be repeated", collect, [])
     .option("--machine <name>", "see `iovacheck machines`; may be repeated", collect, [])
@@ -59,6 +83,7 @@ export function register(program: Command): void {
       [],
     )
     .option("--accel <name>", "auto, kvm or tcg", accelerator, "auto")
+    .option("--retries <n>", "play what fails again, so many times, each on a fresh guest", count, 0)
     .option("--jobs <n>", "guests at a time", positive, navigator.hardwareConcurrency)
     .option("--out <dir>", "folder for logs and events (default: out/ and the time)")
     .option("--boot-timeout <seconds>", "until a guest must have booted", positive, DEFAULT_BOOT_TIMEOUT_S)
@@ -71,35 +96,56 @@ function accelerator(text: string): WantedAccelerator {
   throw new InvalidArgumentError("write auto, kvm or tcg");
 }
 
-async function run(selectors: string[], options: Options): Promise<void> {
-  const pins = await loadPins();
-  const machines = await chosenMachines(options.machine);
-  const scenarios = selectScenarios(
-    await loadAllScenarios(),
-    await loadAllSuites(),
-    selectors.length > 0 ? selectors : DEFAULT_SUITES,
-  );
-  const outDir = await freshFolder(options.out);
+async function run(named: string[], options: Options): Promise<void> {
+  const wish = await wishOf([...named, ...options.suite], options);
   using interruption = new Interruption();
   const context = { ...componentContext(), signal: interruption.signal };
   try {
+    if (options.list) return await list(wish, context);
+    const outDir = await freshFolder(options.out);
     const cells = await planRun({
-      kernels: options.kernel.length > 0 ? options.kernel : [pins.kernel],
-      qemus: options.qemu.length > 0 ? options.qemu : [pins.qemu],
-      instead: { [pins.qemu]: pins["qemu-instead"] },
-      machines,
-      scenarios,
-      modules: options.module,
+      ...wish,
       accelerator: options.accel,
       repeatedOptions: repeatedOptions(options),
       outDir,
       limits: { bootTimeoutMs: options.bootTimeout * 1000, replyTimeoutMs: options.replyTimeout * 1000 },
+      retries: options.retries,
     }, context);
     Deno.exitCode = await report(cells, options, outDir, interruption.signal);
   } catch (error) {
     if (!interruption.signal.aborted || !isAbort(error)) throw error;
     Deno.exitCode = EXIT_INTERRUPTED;
   }
+}
+
+/** What is to be played on what. */
+async function wishOf(selectors: readonly string[], options: Options) {
+  const pins = await loadPins();
+  const machines = await chosenMachines(options.machine);
+  const selected = selectScenarios(
+    await loadAllScenarios(),
+    await loadAllSuites(),
+    selectors.length > 0 ? selectors : DEFAULT_SUITES,
+  );
+  return {
+    kernels: options.kernel.length > 0 ? options.kernel : [pins.kernel],
+    qemus: options.qemu.length > 0 ? options.qemu : [pins.qemu],
+    instead: { [pins.qemu]: pins["qemu-instead"] },
+    machines,
+    scenarios: narrow(selected, { filters: options.filter, tags: options.tag }),
+    modules: options.module,
+  };
+}
+
+/** One line per cell and scenario, with tabs between what it says: `skip`, the cell, the scenario, the reason. */
+async function list(wish: Awaited<ReturnType<typeof wishOf>>, context: Context): Promise<void> {
+  const all = await listRun(wish, context);
+  const lines = all.map(({ cell, scenario, skip }) =>
+    (skip === undefined ? ["run", cell, scenario] : ["skip", cell, scenario, skip]).join("\t")
+  );
+  process.stdout.write(lines.map((line) => `${line}\n`).join(""));
+  const skipped = all.filter(({ skip }) => skip !== undefined).length;
+  process.stderr.write(`${all.length - skipped} to be run, ${skipped} skipped\n`);
 }
 
 /** Runs the cells and tells of them on standard output, on standard error and in the folder. */

@@ -10,8 +10,11 @@
 /** Version of the events' format, in the field `v` of every line. */
 export const EVENT_VERSION = 1;
 
-/** Outcome of a scenario; the words are those of the README. */
-export type Verdict = "match" | "known" | "mismatch" | "crash" | "hang" | "harness-fault" | "skip";
+/** Outcome of playing a scenario once; the words are those of the README. */
+export type AttemptVerdict = "match" | "known" | "mismatch" | "crash" | "hang" | "harness-fault";
+
+/** Outcome of a scenario. Flaky: an attempt failed and a later one, on a fresh guest, did not. */
+export type Verdict = AttemptVerdict | "flaky" | "skip";
 
 /** How often each verdict was given. */
 export type Counts = Record<Verdict, number>;
@@ -64,6 +67,23 @@ export interface WorldChecked {
   failure?: Failure;
 }
 
+/** A scenario that is played more than once was played: told of each time, the first one included. */
+export interface AttemptEnd {
+  type: "attempt-end";
+  cell: string;
+  scenario: string;
+  /** Counts from 1. */
+  attempt: number;
+  /** Which of the cell's guests it was played on, from 1; its logs are in the folder `guest-N`. */
+  guest: number;
+  verdict: AttemptVerdict;
+  durationMs: number;
+  /** What happened, for a crash, a hang or a fault. */
+  reason?: string;
+  /** The first step that differed. */
+  failure?: Failure;
+}
+
 /** A scenario has its verdict. */
 export interface ScenarioEnd {
   type: "scenario-end";
@@ -77,10 +97,13 @@ export interface ScenarioEnd {
   deviations: string[];
   /** How many steps it has. */
   steps: number;
+  /** Of all attempts together. */
   durationMs: number;
-  /** Why it was left out, when the verdict is `skip`; what happened, for a crash, a hang or a fault. */
+  /** The verdict on each attempt in turn, when there was more than one. */
+  attempts?: AttemptVerdict[];
+  /** Why it was left out, when the verdict is `skip`; what happened first, for a crash, a hang or a fault. */
   reason?: string;
-  /** The first step that differed. */
+  /** The first step that differed, in the first attempt that tells something of the kernel. */
   failure?: Failure;
   /** The one command that runs exactly this cell and scenario again. */
   again: string;
@@ -125,6 +148,7 @@ export type Event =
   | GuestBooted
   | CellSkip
   | WorldChecked
+  | AttemptEnd
   | ScenarioEnd
   | CellEnd
   | RunEnd;
@@ -168,6 +192,7 @@ const TYPES: Record<Event["type"], true> = {
   "guest-booted": true,
   "cell-skip": true,
   "world-checked": true,
+  "attempt-end": true,
   "scenario-end": true,
   "cell-end": true,
   "run-end": true,

@@ -17,7 +17,16 @@ export interface Summary {
 }
 
 /** Verdicts in the order in which they are told. */
-const VERDICTS: readonly Verdict[] = ["match", "known", "mismatch", "crash", "hang", "harness-fault", "skip"];
+const VERDICTS: readonly Verdict[] = [
+  "match",
+  "known",
+  "mismatch",
+  "crash",
+  "hang",
+  "flaky",
+  "harness-fault",
+  "skip",
+];
 
 /** Told even when there are none: their absence is the news. */
 const ALWAYS: readonly Verdict[] = ["match", "known", "mismatch"];
@@ -30,7 +39,7 @@ export function emptySummary(): Summary {
     cellsFaulted: 0,
     worldsMismatched: 0,
     scenarios: 0,
-    counts: { match: 0, known: 0, mismatch: 0, crash: 0, hang: 0, "harness-fault": 0, skip: 0 },
+    counts: { match: 0, known: 0, mismatch: 0, crash: 0, hang: 0, flaky: 0, "harness-fault": 0, skip: 0 },
     deviations: new Map(),
   };
 }

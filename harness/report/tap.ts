@@ -9,6 +9,7 @@
  * @module
  */
 import type {
+  AttemptEnd,
   CellEnd,
   CellSkip,
   CellStart,
@@ -135,6 +136,8 @@ class Cell {
         return this.#skip(event);
       case "world-checked":
         return this.#point(event.verdict, worldPoint(event));
+      case "attempt-end":
+        return this.#body([commentLine(attemptText(event))]);
       case "scenario-end":
         return this.#point(event.verdict, scenarioPoint(event));
       case "cell-end":
@@ -203,6 +206,10 @@ function guestText({ kernel, qemu, machine, accelerator }: CellStart): string {
   return `kernel ${kernel}, QEMU ${qemu}, machine ${machine}, accelerator ${accelerator}`;
 }
 
+function attemptText({ scenario, attempt, verdict }: AttemptEnd): string {
+  return `${scenario}, attempt ${attempt}: ${verdict}`;
+}
+
 function worldPoint(event: WorldChecked): UnnumberedPoint {
   const { verdict, durationMs } = event;
   const point = { name: "world", ...outcome(verdict, []), durationMs };
@@ -210,11 +217,13 @@ function worldPoint(event: WorldChecked): UnnumberedPoint {
 }
 
 function scenarioPoint(event: ScenarioEnd): UnnumberedPoint {
-  const { scenario, verdict, deviations, reason, durationMs, again } = event;
+  const { scenario, verdict, deviations, attempts, reason, durationMs, again } = event;
   const point = { name: scenario, ...outcome(verdict, deviations, reason), durationMs };
   if (verdict === "match" || verdict === "skip") return point;
   const at = `${event.file}:${event.line}`;
-  return { ...point, diagnostics: { verdict, reason, at, ...failureKeys(event.failure), again } };
+  const played = attempts && `${attempts.length}: ${attempts.join(", ")}`;
+  const diagnostics = { verdict, attempts: played, reason, at, ...failureKeys(event.failure), again };
+  return { ...point, diagnostics };
 }
 
 function outcome(

@@ -3,6 +3,7 @@ import * as z from "zod";
 import { ConfigError, type Loaded, loadYaml, parseYaml, type Position, positionText } from "../config.ts";
 import { type Expectation, EXPECTATION_SHAPE, VERSION_BOUND } from "./expectation.ts";
 import { STEP_KINDS } from "./kinds.ts";
+import { type Reference, RULE } from "./rule.ts";
 import { CONTAINER, DEFAULT_CONTAINER, GROUP, REGIONS } from "./schemas.ts";
 import type { Step } from "./step.ts";
 import type { ListOrder } from "./steps/injection.ts";
@@ -22,10 +23,13 @@ const CONDITIONS = z.strictObject({
     .optional().describe("What the kernel must be built with"),
 }).describe("Where the scenario makes sense; left out, everywhere");
 
+const TAG = z.string().regex(/^[a-z][a-z0-9-]*$/, "write a tag such as slow");
+
 /** One document of a scenario file; its steps are checked one by one, see kinds.ts. */
 export const SCENARIO_SCHEMA = z.strictObject({
   scenario: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "write a name such as attach-refused"),
-  rule: z.string().regex(/§/, "name the section of the specification that this exercises, such as §2.2"),
+  rule: RULE.describe("What this exercises: §2.2, §4.1 rows 2 and 8, §12 R1b"),
+  tags: z.array(TAG).default([]).describe("Words by which --tag chooses"),
   groups: z.record(GROUP, GROUP_NEEDS).default({ A: { devices: "one", reserved: [] } }),
   when: CONDITIONS.default({}),
   "allow-unsafe-interrupts": z.boolean().optional()
@@ -44,8 +48,11 @@ export interface Scenario {
   /** `seed/attach-refused`: folder and name. */
   readonly id: string;
   readonly position: Position;
-  /** Section of the specification. */
+  /** Sections of the specification, as they are written. */
   readonly rule: string;
+  readonly references: readonly Reference[];
+  readonly rulePosition: Position;
+  readonly tags: readonly string[];
   readonly groups: ReadonlyMap<string, GroupNeeds & { readonly position: Position }>;
   readonly when: Conditions;
   readonly allowUnsafeInterrupts: boolean | undefined;
@@ -97,7 +104,10 @@ function toScenario(document: Loaded<z.infer<typeof SCENARIO_SCHEMA>>, folder: s
   return {
     id: `${folder}/${value.scenario}`,
     position: at(["scenario"]),
-    rule: value.rule,
+    rule: value.rule.text,
+    references: value.rule.references,
+    rulePosition: at(["rule"]),
+    tags: value.tags,
     groups: new Map(groups),
     when: value.when,
     allowUnsafeInterrupts: value["allow-unsafe-interrupts"],

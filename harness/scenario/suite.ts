@@ -53,13 +53,18 @@ export function selectScenarios(
 function selected(scenarios: readonly Scenario[], suites: readonly Suite[], selector: string): Scenario[] {
   const suite = suites.find(({ name }) => name === selector);
   if (suite) return suite.selectors.flatMap((inner) => selected(scenarios, [], inner));
-  const parts = selector.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
-  const pattern = new RegExp(`^${parts.join(".*")}(/.*)?$`);
+  const pattern = wildcards(selector);
   const found = scenarios.filter(({ id }) => pattern.test(id));
   if (found.length > 0) return found;
   const like = near(selector, namesOf(scenarios, suites));
   const mend = like.length > 0 ? `did you mean ${like.join(" or ")}?` : "`iovacheck scenarios` lists them";
   throw new UsageError(`no suite, folder or scenario is called ${selector}; ${mend}`);
+}
+
+/** What a name with `*` means: `*` is any text; what is named may be a folder. */
+export function wildcards(selector: string): RegExp {
+  const parts = selector.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
+  return new RegExp(`^${parts.join(".*")}(/.*)?$`);
 }
 
 /** Everything that a selector without `*` may say. */

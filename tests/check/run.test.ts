@@ -3,7 +3,7 @@ import type { CellPlan } from "../../harness/check/cell.ts";
 import { runCells, Tally } from "../../harness/check/run.ts";
 import { CannotTestError } from "../../harness/errors.ts";
 import { GuestLost } from "../../harness/guest/guest.ts";
-import type { Event, ScenarioEnd, Verdict } from "../../harness/report/events.ts";
+import type { AttemptVerdict, Event, ScenarioEnd, Verdict } from "../../harness/report/events.ts";
 import { machineWith, version } from "../machine/machines.ts";
 import { INTEL, scenarioOf } from "./target.ts";
 
@@ -18,6 +18,11 @@ const ended = (verdict: Verdict): ScenarioEnd => ({
   steps: 1,
   durationMs: 1,
   again: "",
+});
+
+const tried = (verdict: Verdict, ...attempts: AttemptVerdict[]): ScenarioEnd => ({
+  ...ended(verdict),
+  attempts,
 });
 
 const world = (verdict: "match" | "mismatch"): Event => ({
@@ -46,6 +51,11 @@ const CODES: readonly [name: string, events: Event[], code: number][] = [
   ["crash", [ended("match"), ended("crash")], 1],
   ["hang", [ended("match"), ended("hang")], 1],
   ["harness-fault", [ended("match"), ended("harness-fault")], 3],
+  ["a match at the second attempt", [ended("match"), tried("flaky", "mismatch", "match")], 1],
+  ["a crash and then a match", [ended("match"), tried("flaky", "crash", "match")], 1],
+  ["a fault and then a match", [ended("match"), tried("flaky", "harness-fault", "match")], 3],
+  ["a fault and then a hang", [ended("match"), tried("hang", "harness-fault", "hang")], 1],
+  ["a hang and then a fault", [ended("match"), tried("hang", "hang", "harness-fault")], 1],
   ["a difference outweighs a fault", [ended("harness-fault"), ended("mismatch")], 1],
   ["the world differs", [world("mismatch"), cellEnd()], 1],
   ["the world is as predicted, but nothing was played", [world("match"), cellEnd()], 3],
@@ -72,7 +82,17 @@ t.test("verdicts of scenarios are counted", async (t) => {
   for (const verdict of ["match", "match", "known", "crash"] as const) tally.count(ended(verdict));
   tally.count(world("mismatch"));
   tally.count(cellEnd("hang"));
-  t.match(tally.counts, { match: 2, known: 1, crash: 1, mismatch: 0, hang: 0, "harness-fault": 0, skip: 0 });
+  tally.count(tried("flaky", "mismatch", "match"));
+  t.same(tally.counts, {
+    match: 2,
+    known: 1,
+    mismatch: 0,
+    crash: 1,
+    hang: 0,
+    flaky: 1,
+    "harness-fault": 0,
+    skip: 0,
+  });
 });
 
 /** A cell whose guest can't be started, which is found out by `start`. */
@@ -88,6 +108,7 @@ function cell(id: string, artifactsDir: string, start: () => Error): CellPlan {
     scenarios: [scenarioOf("steps: [attach: A]")],
     artifactsDir,
     limits: { bootTimeoutMs: 1, replyTimeoutMs: 1 },
+    retries: 0,
     guestPlan: () => Promise.reject(start()),
     again: () => `again ${id}`,
   };

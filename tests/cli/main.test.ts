@@ -28,6 +28,19 @@ const WRONG: readonly [args: string[], message: RegExp][] = [
   [["run", "--reply-timeout", "1.5"], /^error: .*write a whole number from 1 up/],
   [["run", "--accel", "hvf"], /^error: .*write auto, kvm or tcg/],
   [["run", "--machine", "intel"], /^iovacheck: no machine is called intel; there are intel-iommu, /],
+  [["run", "--retries", "-1"], /^error: .*write a whole number from 0 up/],
+  [["run", "--retries", ""], /^error: .*write a whole number from 0 up/],
+  [["run", "--suite", "smok"], /^iovacheck: no suite, folder or scenario is called smok; did you mean smoke/],
+  [
+    ["run", "--filter", "conflikt"],
+    /^iovacheck: --filter conflikt: fits none of the \d+ .*did you mean conflict/,
+  ],
+  [["run", "smoke", "--filter", "sticky"], /^iovacheck: --filter sticky: fits none of the \d+ scenarios/],
+  [
+    ["run", "--list", "--tag", "no-such-tag"],
+    /^iovacheck: --tag no-such-tag: none of the \d+ scenarios has it/,
+  ],
+  [["run", "--list", "--module", "no-such.ko"], /^iovacheck: --module no-such\.ko: /],
   [["run", "smok"], /^iovacheck: no suite, folder or scenario is called smok; did you mean smoke/],
   [["run", "--module", "no-such.ko"], /^iovacheck: --module no-such\.ko: /],
   [["scenarios", "seed/nothing-like-it-at-all"], /^iovacheck: no suite, folder or scenario is called /],
@@ -54,7 +67,19 @@ t.test("lists, from any folder", async (t) => {
   );
   const scenarios = await iovacheck(["scenarios", "smoke"]);
   t.match(scenarios, { code: 0, stderr: "" });
-  t.match(scenarios.stdout, /^SCENARIO +RULE +FILE\n(smoke\/\S+ +.*§.* configs\/scenarios\/smoke\/.*\n)+$/);
+  t.match(
+    scenarios.stdout,
+    /^SCENARIO +RULE +TAGS +FILE\n(smoke\/\S+ +.*§.* configs\/scenarios\/smoke\/.*\n)+$/,
+  );
+});
+
+t.test("rules, with what guards them", async (t) => {
+  const { code, stdout, stderr } = await iovacheck(["scenarios", "--rules", "seed/argsz-of-map"]);
+  t.equal(code, 1, "one scenario can't guard them all");
+  t.match(stdout, /^RULE +SCENARIOS +ABOUT\n§1\.1 +none +Opening\n/);
+  t.match(stdout, /^§4\.1 row 2 +1 +argsz < 32/m);
+  t.match(stdout, /^§4\.1 row 3 +- +unreachable: \S/m);
+  t.match(stderr, /^\d+ rules: 2 have scenarios, \d+ are unreachable, \d+ have none\n$/);
 });
 
 t.test("help is no error", async (t) => {

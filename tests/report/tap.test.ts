@@ -1,7 +1,14 @@
 import t from "#tap";
 import fc from "fast-check";
 import { Parser, type Result } from "tap-parser";
-import type { CellEnd, CellStart, Event, ScenarioEnd, Verdict } from "../../harness/report/events.ts";
+import type {
+  AttemptVerdict,
+  CellEnd,
+  CellStart,
+  Event,
+  ScenarioEnd,
+  Verdict,
+} from "../../harness/report/events.ts";
 import { TapReporter } from "../../harness/report/tap.ts";
 import { visible, visibleLine } from "../../harness/report/visible.ts";
 
@@ -11,6 +18,7 @@ const COUNTS = {
   mismatch: 0,
   crash: 0,
   hang: 0,
+  flaky: 0,
   "harness-fault": 0,
   skip: 0,
 };
@@ -186,6 +194,45 @@ t.test("a mismatch tells what differed, where, and what to type", async (t) => {
     "        0x0..0xfedfffff\n        0xfef00000..0x7fffffffff\n",
     "values stand as they are",
   );
+});
+
+t.test("a flaky scenario has failed, and says how often and how", async (t) => {
+  const failure = { step: 1, text: "info", position: "a.yaml:3:5", predicted: "ok", observed: "EINVAL" };
+  const attempt = (attempt: number, verdict: AttemptVerdict): Event => ({
+    type: "attempt-end",
+    cell: "a",
+    scenario: "s",
+    attempt,
+    guest: attempt,
+    verdict,
+    durationMs: 1,
+  });
+  const text = report([
+    runStart(["a"]),
+    attempt(1, "mismatch"),
+    scenarioEnd("a", "t"),
+    attempt(2, "match"),
+    { ...scenarioEnd("a", "s", "flaky"), attempts: ["mismatch", "match"], failure },
+    cellEnd("a"),
+    RUN_END,
+  ]);
+  const { ok, cells, points, extra } = parse(text);
+  t.equal(ok, false);
+  t.equal(cells[0]?.ok, false);
+  t.same(points[0]?.map(({ ok, name, todo, skip }) => [ok, name, todo, skip]), [
+    [true, "t", false, false],
+    [false, "s", false, false],
+  ]);
+  t.match(points[0]?.[1]?.diag, {
+    verdict: "flaky",
+    attempts: "2: mismatch, match",
+    step: "1 info",
+    predicted: "ok",
+    observed: "EINVAL",
+  });
+  t.same(extra, []);
+  t.match(text, / {4}# s, attempt 1: mismatch\n[^]* {4}# s, attempt 2: match\n {4}not ok 2 - s /);
+  t.match(text, /\n# 1 cell, 2 scenarios: 1 match, 0 known, 0 mismatch, 1 flaky\n$/);
 });
 
 t.test("cells that run at the same time are printed in the order of the plan, at once when it's their turn", async (t) => {
