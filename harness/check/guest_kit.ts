@@ -14,7 +14,10 @@ const INJECTOR_SOURCES = resolve(import.meta.dirname ?? ".", "../../guests/resvi
 const MODULES = ["virtio_pci", "virtio_console", "vfio_iommu_type1", "vfio-pci"];
 
 /** Modules for kernels with an option, without which some scenarios make no sense. */
-const OPTIONAL_MODULES: Readonly<Record<string, string>> = { CONFIG_BLK_DEV_RAM: "brd" };
+const OPTIONAL_MODULES: Readonly<Record<string, string>> = {
+  CONFIG_BLK_DEV_RAM: "brd",
+  CONFIG_UIO_PCI_GENERIC: "uio_pci_generic",
+};
 
 /** A small RAM disk is enough for memory of files that are written back. [kernel: drivers/block/brd.c] */
 const PARAMETERS: Readonly<Record<string, string>> = { brd: " rd_nr=1 rd_size=4096" };

@@ -28,12 +28,12 @@ export async function takeDevices(guest: Guest, groups: readonly Group[]): Promi
 
 /** How a scenario's groups are called in the guest. */
 export const namesOf = (numbers: GroupNumbers, world: ReadonlyMap<string, Group>): GuestNames => ({
-  groupNumber: (name) => numbers.get(firstDevice(world, name)) ?? -1,
-  device: (name) => firstDevice(world, name),
+  groupNumber: (name) => numbers.get(deviceOf(world, name, 0)) ?? -1,
+  device: (name, index = 0) => deviceOf(world, name, index),
 });
 
-const firstDevice = (world: ReadonlyMap<string, Group>, name: string): string =>
-  world.get(name)?.devices[0] ?? "";
+const deviceOf = (world: ReadonlyMap<string, Group>, name: string, index: number): string =>
+  world.get(name)?.devices[index] ?? "";
 
 /**
  * Compares groups, reserved regions, page sizes and aperture with the prediction: sysfs for the first two, the

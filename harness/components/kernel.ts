@@ -25,9 +25,9 @@ interface KernelData {
 }
 
 /** Raised when what is kept of a kernel changes, so that older entries aren't taken for it. */
-const extraction = 2;
+const extraction = 3;
 
-const keptFolders = ["vfio", "iommu", "virtio", "virt", "char", "pci", "misc", "vhost", "mdev"]
+const keptFolders = ["vfio", "iommu", "virtio", "virt", "char", "pci", "misc", "vhost", "mdev", "uio"]
   .map((name) => `drivers/${name}`).concat("virt");
 
 /** Of the 400 MB in a kernel's packages these are kept. */

@@ -3,6 +3,7 @@ import { type Range, U64_MAX } from "../model/range_list.ts";
 import { mergeRegions, type ReservedRegion } from "../model/reserved.ts";
 import { isFrom } from "../model/semantics.ts";
 import type { KernelVersion } from "../model/version.ts";
+import type { Driver } from "../model/devices.ts";
 import type { Group, Iommu } from "../model/world.ts";
 import { addressesOf, type Machine } from "./machine.ts";
 
@@ -32,7 +33,9 @@ export function predictedGroups(machine: Machine, platform: Platform): Group[] {
   const regions = predictedRegions(machine);
   return machine.slots.map((slot) => {
     const devices = addressesOf(slot);
-    return { iommu, devices, viable: true, reserved: mergeRegions(devices.flatMap(() => regions)) };
+    const drivers = devices.map((): Driver => "vfio-pci");
+    const reserved = mergeRegions(devices.flatMap(() => regions));
+    return { iommu, devices, drivers, viable: true, isGone: false, reserved };
   });
 }
 

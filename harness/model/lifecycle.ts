@@ -69,6 +69,7 @@ function releaseContainer(state: State, key: string, process: string): State {
 /** Opens /dev/vfio/N, which one opener at a time may have. [spec §1.1] */
 export function groupOpen(state: State, name: string): Outcome {
   if (!state.world.has(name)) throw new HandleError(`the world has no group ${name}`);
+  if (entryOf(state.world, name).isGone) return { state, answer: refused("ENOENT") };
   if (state.groups.has(name)) return { state, answer: refused("EBUSY") };
   return { state: setGroup(state, name, { holders: [state.process], devices: new Map() }), answer: ok() };
 }
@@ -93,7 +94,8 @@ const STATUS_STRUCT_BYTES = 8;
 export function groupStatus(state: State, name: string, argsz = STATUS_STRUCT_BYTES): Outcome {
   const { container } = openGroup(state, name);
   if (argsz < STATUS_STRUCT_BYTES) return { state, answer: refused("EINVAL") };
-  const { viable } = entryOf(state.world, name);
+  const { viable, isGone } = entryOf(state.world, name);
+  if (isGone && state.semantics.noticesLostGroups) return { state, answer: refused("ENODEV") };
   const flags = (viable ? VIABLE : 0) | (container !== undefined ? CONTAINER_SET : 0);
   return { state, answer: ok({ flags: hex(flags) }) };
 }
@@ -103,6 +105,9 @@ export function groupSetContainer(state: State, name: string, key: string): Outc
   const group = openGroup(state, name);
   const container = openContainer(state, key);
   if (group.container !== undefined) return { state, answer: refused("EINVAL") };
+  if (entryOf(state.world, name).isGone && state.semantics.noticesLostGroups) {
+    return { state, answer: refused("ENODEV") };
+  }
   if (state.semantics.claimsDmaOwnership && !entryOf(state.world, name).viable) {
     return { state, answer: refused("EPERM") };
   }

@@ -1,4 +1,5 @@
 /** The facts the model starts from: what the machine offers before anyone opens a container. */
+import type { Driver } from "./devices.ts";
 import type { Range } from "./range_list.ts";
 import type { ReservedRegion } from "./reserved.ts";
 
@@ -25,6 +26,10 @@ export interface Group {
   readonly devices: readonly string[];
   /** Nobody else, such as a kernel driver on a sibling, owns the group's DMA. [spec §1.3] */
   readonly viable: boolean;
+  /** The driver of each device. */
+  readonly drivers: readonly Driver[];
+  /** Its only device was taken out of the machine, and nobody has found it again. */
+  readonly isGone: boolean;
 }
 
 /** The groups by the names that scenarios give them. */

@@ -4,8 +4,8 @@ import type { Outcome, State } from "../model/state.ts";
 export interface GuestNames {
   /** Number of the IOMMU group, as in /dev/vfio/NUMBER. */
   groupNumber(group: string): number;
-  /** PCI address of the group's first device. */
-  device(group: string): string;
+  /** PCI address of one of the group's devices; the first is 0. */
+  device(group: string, index?: number): string;
 }
 
 /**

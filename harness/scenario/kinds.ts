@@ -4,6 +4,7 @@ import { attachStep, detachStep } from "./steps/attach.ts";
 import { checkExtensionStep, closeStep, openStep, setIommuStep } from "./steps/container.ts";
 import { deviceCloseStep, deviceOpenMisnamedStep, deviceOpenStep } from "./steps/device.ts";
 import { dirtyGetStep, dirtyStep } from "./steps/dirty.ts";
+import { driverStep, removeStep, rescanStep } from "./steps/driver.ts";
 import {
   groupCloseStep,
   groupOpenStep,
@@ -50,6 +51,9 @@ export const STEP_KINDS: Readonly<Record<string, StepKind>> = {
   "container-ioctl": containerIoctlStep,
   "group-ioctl": groupIoctlStep,
   poke: pokeStep,
+  driver: driverStep,
+  remove: removeStep,
+  rescan: rescanStep,
   parameter: parameterStep,
   inject: injectStep,
   "fail-collection": failCollectionStep,

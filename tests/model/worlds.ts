@@ -37,6 +37,14 @@ export const group = (
   iommu: Iommu,
   reserved: readonly ReservedRegion[],
   more: Partial<Group> = {},
-): Group => ({ iommu, reserved, devices: ["0000:00:03.0"], viable: true, ...more });
+): Group => ({
+  iommu,
+  reserved,
+  devices: ["0000:00:03.0"],
+  viable: true,
+  drivers: ["vfio-pci"],
+  isGone: false,
+  ...more,
+});
 
 export const worldOf = (groups: Record<string, Group>): World => new Map(Object.entries(groups));
