@@ -12,7 +12,7 @@ export const AMD = "{ kind: amd }";
 export const VIRTIO = "{ kind: virtio, address-bits: 39 }";
 
 /** What kernels of distributions are built with. */
-const OPTIONS = new Set(["CONFIG_BLK_DEV_RAM"]);
+const OPTIONS = new Set(["CONFIG_BLK_DEV_RAM", "CONFIG_UIO_PCI_GENERIC"]);
 
 /** Two groups of one device and one of two, seen by a kernel. */
 export function targetOf(iommu = INTEL, kernel = "6.12.117"): Target {

@@ -76,7 +76,7 @@ const stages = PLATFORMS.flatMap(([kernel, qemu]) =>
       iommuKind: machine.iommu.kind,
       memoryBytes: 256n << 20n,
       version: version(kernel),
-      options: new Set(["CONFIG_BLK_DEV_RAM"]),
+      options: new Set(["CONFIG_BLK_DEV_RAM", "CONFIG_UIO_PCI_GENERIC"]),
     };
     return { target, where: `${machine.name}, kernel ${kernel}, QEMU ${qemu}` };
   })
