@@ -8,13 +8,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/vfio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "fatal.h"
 #include "files.h"
+#include "handles.h"
 
 /* Bigger memory is not touched: such mappings are there to be refused, and the guest is small. */
 #define TOUCHED_MOST (64ull << 20)
@@ -55,7 +58,7 @@ static size_t round_up(uint64_t size)
 const char *const memory_kind_names[] = {
 	[MEMORY_PRIVATE] = "private", [MEMORY_UNTOUCHED] = "untouched", [MEMORY_READ_ONLY] = "read-only",
 	[MEMORY_NONE] = "none",	      [MEMORY_SHARED] = "shared",	[MEMORY_FILE] = "file",
-	[MEMORY_HUGE] = "huge",	      NULL,
+	[MEMORY_HUGE] = "huge",	      [MEMORY_DEVICE] = "device",	NULL,
 };
 
 /* Never written back: it is only there to be mapped. */
@@ -122,6 +125,23 @@ static void *map_huge(size_t bytes)
 	return errno ? NULL : map_anonymous(bytes, PROT_READ | PROT_WRITE, MAP_HUGETLB | MAP_POPULATE);
 }
 
+static void *map_device(size_t bytes)
+{
+	struct vfio_region_info region = { .argsz = sizeof(region), .index = VFIO_PCI_BAR0_REGION_INDEX };
+	const struct handle *device = next_handle(DEVICE, NULL);
+
+	errno = ENODEV;
+	if (!device || ioctl(device->fd, VFIO_DEVICE_GET_REGION_INFO, &region))
+		return NULL;
+	errno = EFBIG;
+	if (region.size < bytes)
+		return NULL;
+
+	void *address = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, device->fd, region.offset);
+
+	return address == MAP_FAILED ? NULL : address;
+}
+
 static void *map_kind(size_t bytes, enum memory_kind kind)
 {
 	switch (kind) {
@@ -139,6 +159,8 @@ static void *map_kind(size_t bytes, enum memory_kind kind)
 		return map_ram_disk(bytes);
 	case MEMORY_HUGE:
 		return map_huge(bytes);
+	case MEMORY_DEVICE:
+		return map_device(bytes);
 	}
 	return NULL;
 }

@@ -21,6 +21,7 @@ enum memory_kind {
 	MEMORY_SHARED,    /* of a memfd */
 	MEMORY_FILE,      /* of a file whose writing back the kernel keeps track of: a RAM disk */
 	MEMORY_HUGE,      /* huge pages of 2 MiB */
+	MEMORY_DEVICE,    /* registers of the device that was opened first: BAR 0 */
 };
 extern const char *const memory_kind_names[];
 

@@ -7,7 +7,7 @@ import { DEFAULT_DMA_ENTRY_LIMIT } from "../model/state.ts";
 import type { GuestNames } from "../scenario/action.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import { clearRegionsAction, failCollectionAction, INJECTION_FAULTS } from "../scenario/steps/injection.ts";
-import { dmaEntryLimitAction } from "../scenario/steps/parameter.ts";
+import { disableHugepagesAction, dmaEntryLimitAction } from "../scenario/steps/parameter.ts";
 import { BadRequestError, type Difference, difference, parseReply, sinceBaseline } from "./observation.ts";
 import type { Prediction } from "./prediction.ts";
 
@@ -39,6 +39,7 @@ const CLEANING: readonly string[] = [
   failCollectionAction(0).command,
   clearRegionsAction.command,
   dmaEntryLimitAction(DEFAULT_DMA_ENTRY_LIMIT).command,
+  disableHugepagesAction(false).command,
 ].map((command) => command({ groupNumber: () => 0, device: () => "" })).concat(INJECTION_FAULTS, "reset");
 
 /** A request to the probe, and the predicted action that it performs, if any. */

@@ -7,7 +7,8 @@ import type { State } from "./state.ts";
 /**
  * Kinds of memory that a process may have: `private` is anonymous and touched, `untouched` never was,
  * `read-only` neither and not writable, `none` can't be accessed at all, `shared` has no file system behind
- * it, `file` one that keeps track of what is to be written back, `huge` consists of huge pages.
+ * it, `file` one that keeps track of what is to be written back, `huge` consists of huge pages, `device`
+ * are registers of the device that was opened first.
  */
 export const MEMORY_KINDS = [
   "private",
@@ -17,6 +18,7 @@ export const MEMORY_KINDS = [
   "shared",
   "file",
   "huge",
+  "device",
 ] as const;
 export type MemoryKind = typeof MEMORY_KINDS[number];
 
@@ -40,7 +42,7 @@ export interface Access {
 export function pin(state: State, size: bigint, access: Access, backing: Backing): bigint | Errno {
   const pages = size / PAGE_SIZE;
   const failing = firstInaccessible(state, access, backing);
-  const charge = isZeroPage(state, access, backing) ? 0n : 1n;
+  const charge = isFree(state, access, backing) ? 0n : 1n;
   const reached = failing !== undefined && failing < pages ? failing : pages;
   const room = lockablePages(state);
   if (room !== undefined && reached * charge > room) return "ENOMEM";
@@ -56,6 +58,7 @@ function firstInaccessible({ semantics }: State, { write }: Access, backing: Bac
   return inaccessiblePage;
 }
 
-/** Whether all pages are the one that stands for memory which nobody has written to. */
-const isZeroPage = ({ semantics }: State, { write }: Access, { kind }: Backing): boolean =>
-  !write && (kind === "untouched" || kind === "read-only") && semantics.pinsZeroPage;
+/** Whether nothing is charged: for registers, and for the page that stands for memory nobody has written to. */
+const isFree = ({ semantics }: State, { write }: Access, { kind }: Backing): boolean =>
+  kind === "device" ||
+  (!write && (kind === "untouched" || kind === "read-only") && semantics.pinsZeroPage);

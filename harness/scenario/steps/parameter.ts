@@ -22,18 +22,29 @@ export const dmaEntryLimitAction = (limit: number): Action => ({
   changes: "nothing",
 });
 
+/** Whether pages are pinned and mapped one at a time, which must not change any answer. [spec §4.2] */
+export const disableHugepagesAction = (disable: boolean): Action => ({
+  text: `parameter disable_hugepages=${disable ? 1 : 0}`,
+  apply: (state) => ({ state, answer: ok() }),
+  command: () => `write ${PARAMETERS}/disable_hugepages ${disable ? "Y" : "N"}`,
+  changes: "nothing",
+});
+
 export const parameterStep = defineStep(
   z.strictObject({
     "allow-unsafe-interrupts": z.boolean().optional(),
     "dma-entry-limit": z.bigint().min(0n).max(0xffffffffn).optional(),
+    "disable-hugepages": z.boolean().optional(),
   }).refine(
     (parameters) => Object.keys(parameters).length > 0,
-    "write allow-unsafe-interrupts, dma-entry-limit or both",
+    "write allow-unsafe-interrupts, dma-entry-limit or disable-hugepages",
   ),
   function* (parameters) {
     const allow = parameters["allow-unsafe-interrupts"];
     const limit = parameters["dma-entry-limit"];
     if (allow !== undefined) yield allowUnsafeInterruptsAction(allow);
+    const disable = parameters["disable-hugepages"];
+    if (disable !== undefined) yield disableHugepagesAction(disable);
     if (limit !== undefined) yield dmaEntryLimitAction(Number(limit));
   },
 );
