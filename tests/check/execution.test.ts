@@ -61,6 +61,7 @@ t.test("all in one batch: the name, a mark before each step, the actions, the cl
     "write /sys/module/resvinj/parameters/fail 0",
     "write /sys/module/resvinj/parameters/clear 1",
     "write /sys/module/vfio_iommu_type1/parameters/dma_entry_limit 65535",
+    "write /sys/module/vfio_iommu_type1/parameters/disable_hugepages N",
     ...INJECTION_FAULTS,
     "reset",
   ]);
