@@ -252,6 +252,16 @@ NOKPROBE_SYMBOL(on_entry);
  * off in tests of something else. A line takes at most 56 bytes.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+/* Where the call returns to; the function that says so came with 5.18. */
+static void *caller_of(struct kretprobe_instance *instance)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 18, 0)
+	return instance->ret_addr;
+#else
+	return (void *)get_kretprobe_retaddr(instance);
+#endif
+}
+
 static unsigned int room_for(struct kretprobe_instance *instance,
 			     struct list_head *head)
 {
@@ -261,8 +271,7 @@ static unsigned int room_for(struct kretprobe_instance *instance,
 	char caller[sizeof(printer)];
 	struct list_head *entry;
 
-	snprintf(caller, sizeof(caller), "%ps",
-		 (void *)get_kretprobe_retaddr(instance));
+	snprintf(caller, sizeof(caller), "%ps", caller_of(instance));
 	if (strcmp(caller, printer))
 		return UINT_MAX;
 	list_for_each(entry, head)
@@ -286,6 +295,25 @@ static void free_list(struct list_head *list)
 }
 
 /*
+ * What iommu_alloc_resv_region() makes, without sleeping: before 6.2 that can't
+ * be asked for.
+ */
+static struct iommu_resv_region *make_region(const struct region *region)
+{
+	struct iommu_resv_region *made = kzalloc(sizeof(*made),
+						 GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!made)
+		return NULL;
+	INIT_LIST_HEAD(&made->list);
+	made->start = region->start;
+	made->length = region->length;
+	made->prot = IOMMU_READ | IOMMU_WRITE;
+	made->type = region->kind;
+	return made;
+}
+
+/*
  * Makes a list of the group's regions, in the order in which they were added.
  * Returns how many, or -ENOMEM.
  */
@@ -299,10 +327,7 @@ static int make_list(int group, unsigned int most, struct list_head *list)
 
 		if (region->group != group || count >= most)
 			continue;
-		copy = iommu_alloc_resv_region(region->start, region->length,
-					       IOMMU_READ | IOMMU_WRITE,
-					       region->kind,
-					       GFP_ATOMIC | __GFP_NOWARN);
+		copy = make_region(region);
 		if (!copy)
 			return -ENOMEM;
 		list_add_tail(&copy->list, list);
