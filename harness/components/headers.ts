@@ -8,6 +8,7 @@ import { recall, remember } from "./resolutions.ts";
 import { dependencyNames } from "./stanza.ts";
 import type { Context, Kernel } from "./types.ts";
 import { unpackDeb } from "./unpack.ts";
+import { compareVersions } from "./version.ts";
 
 /**
  * What building a module for a kernel takes beside a compiler: a folder with `usr/src/linux-headers-RELEASE`.
@@ -54,11 +55,27 @@ export function packageOfKernel(root: AptRoot, name: string, kernel: Kernel): Ar
   return matching(root.packages, name, kernel);
 }
 
-/** The headers and those parts of them that are packages of their own; not the image, which they depend on too. */
-function headerPackages(packages: readonly ArchivePackage[], kernel: Kernel): ArchivePackage[] {
+/**
+ * The headers and those parts of them that are packages of their own; not the image, which they depend on too. The
+ * tools may be newer: before 6.12 the archive keeps one version of them for all kernels of a series.
+ */
+export function headerPackages(packages: readonly ArchivePackage[], kernel: Kernel): ArchivePackage[] {
   const headers = matching(packages, `linux-headers-${kernel.release}`, kernel);
   const parts = dependencyNames(headers.depends).filter((name) => /^linux-(?:headers|kbuild)-/.test(name));
-  return [headers, ...parts.map((name) => matching(packages, name, kernel))];
+  const part = (name: string) => /^linux-kbuild-/.test(name) ? tools(packages, name, kernel) : undefined;
+  return [headers, ...parts.map((name) => part(name) ?? matching(packages, name, kernel))];
+}
+
+/** The oldest of the packages that aren't older than the kernel. */
+function tools(
+  packages: readonly ArchivePackage[],
+  name: string,
+  kernel: Kernel,
+): ArchivePackage | undefined {
+  const version = packageVersion(kernel);
+  return packages
+    .filter((candidate) => candidate.name === name && compareVersions(candidate.version, version) >= 0)
+    .sort((left, right) => compareVersions(left.version, right.version))[0];
 }
 
 function matching(packages: readonly ArchivePackage[], name: string, kernel: Kernel): ArchivePackage {
