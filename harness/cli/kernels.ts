@@ -17,7 +17,7 @@ export function register(program: Command): void {
 }
 
 async function kernelTable(series: string | undefined, flavour: string): Promise<string> {
-  const kernels = (await listKernels(componentContext())).filter((kernel) =>
+  const kernels = (await listKernels(componentContext(), series)).filter((kernel) =>
     kernel.flavour === flavour && (series === undefined || isInSeries(kernel.version, series))
   );
   if (kernels.length === 0) {

@@ -166,11 +166,16 @@ async function fetchLists(
     await apt(context, { directory }, ["update", "--quiet=2", "-o", "APT::Update::Error-Mode=any"]);
   } catch (cause) {
     if (!(cause instanceof CommandError)) throw cause;
-    const complaint = cause.stderr.match(/^E: (.*)$/m)?.[1]?.trim() ?? cause.message;
-    const error = new ComponentError(
-      `package lists of Debian ${release.name} can't be fetched: ${complaint}; check the network and apt's sources`,
-      { cause },
-    );
+    const complaint = cause.stderr.match(/^E: (.*?)\.?$/m)?.[1]?.trim() ?? cause.message;
+    const error = isDropped(cause)
+      ? new NotInArchiveError(
+        `Debian ${release.name} is not on this machine's mirror: ${complaint}; name one that has it in apt's sources`,
+        { cause },
+      )
+      : new ComponentError(
+        `package lists of Debian ${release.name} can't be fetched: ${complaint}; check the network and apt's sources`,
+        { cause },
+      );
     recentFailures.set(directory, { error, atMs: Date.now() });
     throw error;
   }
@@ -180,9 +185,19 @@ async function fetchLists(
   return packages;
 }
 
+/** Has the mirror answered that it doesn't have the suite? */
+export function isDropped({ stderr }: CommandError): boolean {
+  return /does not have a Release file|no longer has a Release file/.test(stderr);
+}
+
 async function writeConfiguration(context: Context, release: Release, directory: string): Promise<void> {
   await requireKeyring();
   const mirrors = await machineMirrors(context);
+  if (mirrors.security === undefined && release.suites.length === 0) {
+    throw new NotInArchiveError(
+      `Debian ${release.name} is of use for its security updates only, and apt has no source for those; add one`,
+    );
+  }
   if (mirrors.security === undefined) {
     context.progress(`apt has no source for security updates: Debian ${release.name} is used without them`);
   }

@@ -33,13 +33,14 @@ export async function buildProbe(
   context: Context,
   sourceDir = probeSources,
 ): Promise<string> {
-  const compiler = await probeCompiler(kernel.debianRelease, context);
+  const release = compilerRelease(kernel);
+  const compiler = await probeCompiler(release, context);
   const sources = await sourceDigests(sourceDir);
   const units = Object.keys(sources).filter((path) => path.endsWith(".c"));
   if (units.length === 0) throw new CannotTestError(`${sourceDir}: no C source to build the probe from`);
   const entry = await ensureEntry<null>(context, {
     kind: "probe",
-    label: kernel.debianRelease,
+    label: release,
     inputs: { compiler: compiler.identity, sources, flags: probeFlags },
     packages: [],
     async fill(directory) {
@@ -94,7 +95,7 @@ async function hostProbeCompiler(release: ReleaseName, context: Context): Promis
  * @throws {ComponentError} no headers for this kernel
  */
 export async function buildModule({ sourceDir, kernel, ctx }: ModuleBuild): Promise<string> {
-  const toolchain = await resolveToolchain(kernel.debianRelease, ctx);
+  const toolchain = await resolveToolchain(compilerRelease(kernel), ctx);
   const headers = await resolveHeaders(kernel, ctx);
   const sources = await sourceDigests(sourceDir);
   const entry = await ensureEntry<{ file: string }>(ctx, {
@@ -119,7 +120,13 @@ export async function buildModule({ sourceDir, kernel, ctx }: ModuleBuild): Prom
   return join(entry.directory, entry.component.data.file);
 }
 
+/** The release whose compiler builds what the kernel runs. */
+function compilerRelease({ debianRelease }: Kernel): ReleaseName {
+  return releaseOf(debianRelease).compilerFrom ?? debianRelease;
+}
+
 function makeCommand(kernel: Kernel): string[] {
+  const { compiler, compilerFrom } = releaseOf(kernel.debianRelease);
   return [
     "make",
     "--silent",
@@ -128,6 +135,8 @@ function makeCommand(kernel: Kernel): string[] {
     "M=/work",
     // Type information would need the whole vmlinux and pahole, and nothing here reads it.
     "CONFIG_DEBUG_INFO_BTF_MODULES=",
+    // Headers name the compiler of their own release.
+    ...(compilerFrom === undefined ? [] : [`CC=${compiler}`]),
     "modules",
   ];
 }

@@ -5,7 +5,7 @@ export class ComponentError extends CannotTestError {
   override readonly name: string = "ComponentError";
 }
 
-/** The lists were read, and the archive doesn't have what the spec asks for. */
+/** The archive was asked, and doesn't have what is wanted: a release, or in its lists what the spec asks for. */
 export class NotInArchiveError extends ComponentError {
   override readonly name = "NotInArchiveError";
 }

@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import { CannotTestError } from "../errors.ts";
-import { download, isOutdated, openAptRoot, withRecentLists } from "./apt_root.ts";
+import { type AptRoot, download, isOutdated, openAptRoot, withRecentLists } from "./apt_root.ts";
 import { extractVmlinux } from "./bzimage.ts";
 import { ensureEntry, type Entry, entryId, type EntryRequest } from "./cache.ts";
 import { run } from "./command.ts";
@@ -9,8 +9,8 @@ import { decompress } from "./decompress.ts";
 import { filesBelow, sha256OfFile } from "./digest.ts";
 import { hasPvhEntry } from "./elf.ts";
 import { alternatives, chooseKernel, type KernelChoice, kernelChoices, kernelSpec } from "./kernel_choice.ts";
-import { packageId, totalMegabytes } from "./package_index.ts";
-import { releaseOf, releases } from "./releases.ts";
+import { type ArchivePackage, packageId, totalMegabytes } from "./package_index.ts";
+import { type OldRelease, oldReleasesFor, type Release, releaseOf, releases } from "./releases.ts";
 import { recall, remember, type Remembered } from "./resolutions.ts";
 import { type KernelSpec, parseKernelSpec } from "./spec.ts";
 import type { Context, Kernel, ReleaseName } from "./types.ts";
@@ -69,11 +69,19 @@ async function recallKernel(spec: string, context: Context): Promise<Remembered<
   return known?.entry.component.data.extraction === extraction ? known : undefined;
 }
 
-/** Every kernel that the archive has, newest first. */
+/**
+ * The kernels that the archive has, newest first: all, or at least those of a series. An old release that can't be
+ * had is left out, and said so.
+ */
 export async function listKernels(
   context: Context,
+  series?: string,
 ): Promise<(KernelChoice & { spec: string; isCached: boolean })[]> {
-  const choices = await archiveKernels(context);
+  const old = await Promise.all(oldReleasesFor(series).map((release) => openIfThere(context, release)));
+  const choices = kernelChoices([
+    ...await archivePackages(context, releases),
+    ...old.flatMap((root) => root?.packages ?? []),
+  ]);
   return await Promise.all(choices.map(async (choice) => {
     const spec = kernelSpec(choice, choices);
     return { ...choice, spec, isCached: await recallKernel(spec, context) !== undefined };
@@ -86,7 +94,8 @@ async function kernelFromArchive(
   context: Context,
   maxAgeMs: number,
 ): Promise<Kernel> {
-  const choices = await archiveKernels(context, maxAgeMs);
+  const wanted = [...releases, ...oldReleasesFor(wish.wanted)];
+  const choices = kernelChoices(await archivePackages(context, wanted, maxAgeMs));
   const choice = chooseKernel(spec, wish, choices);
   const canonical = kernelSpec(choice, choices);
   const request = archiveRequest(choice, context, maxAgeMs);
@@ -104,9 +113,23 @@ async function kernelFromArchive(
   return await openKernel(canonical, entry);
 }
 
-async function archiveKernels(context: Context, maxAgeMs?: number): Promise<KernelChoice[]> {
+async function archivePackages(
+  context: Context,
+  releases: readonly Release[],
+  maxAgeMs?: number,
+): Promise<ArchivePackage[]> {
   const roots = await Promise.all(releases.map((release) => openAptRoot(context, release, maxAgeMs)));
-  return kernelChoices(roots.flatMap(({ packages }) => packages));
+  return roots.flatMap(({ packages }) => packages);
+}
+
+async function openIfThere(context: Context, release: OldRelease): Promise<AptRoot | undefined> {
+  try {
+    return await openAptRoot(context, release);
+  } catch (error) {
+    if (!(error instanceof ComponentError)) throw error;
+    context.progress(`${error.message}; kernels of series ${release.series} are left out`);
+    return undefined;
+  }
 }
 
 function archiveRequest(choice: KernelChoice, context: Context, maxAgeMs: number): EntryRequest<KernelData> {
@@ -172,6 +195,8 @@ async function packageFields(path: string, context: Context): Promise<string> {
 
 /** Debian marks versions for a release other than the one that the kernel was first made for. */
 function releaseOfVersion(version: string): ReleaseName {
+  const [old] = oldReleasesFor(upstreamVersion(version));
+  if (old !== undefined) return old.name;
   return /[~+](?:deb|bpo)13/.test(version) ? "trixie" : "bookworm";
 }
 

@@ -1,7 +1,7 @@
 import { NotInArchiveError } from "./component_error.ts";
 import type { ArchivePackage } from "./package_index.ts";
 import type { Flavour } from "./spec.ts";
-import { releases } from "./releases.ts";
+import { oldReleases, rankOf } from "./releases.ts";
 import { dependencyNames } from "./stanza.ts";
 import type { Architecture } from "./types.ts";
 import { compareVersions, isInSeries, upstreamVersion } from "./version.ts";
@@ -97,13 +97,9 @@ function partsOf(
 
 function preference(left: KernelChoice, right: KernelChoice): number {
   return compareVersions(left.version, right.version) ||
-    releaseRank(right) - releaseRank(left) ||
+    rankOf(right.image.release) - rankOf(left.image.release) ||
     compareVersions(left.image.version, right.image.version) ||
     compareVersions(left.release, right.release);
-}
-
-function releaseRank(choice: KernelChoice): number {
-  return releases.findIndex(({ name }) => name === choice.image.release);
 }
 
 function matches(choice: KernelChoice, wanted: string): boolean {
@@ -119,7 +115,8 @@ function insteadOf(wanted: string, eligible: readonly KernelChoice[]): string {
   );
   if (sameSeries.length > 0) return `nearest: ${nearest(wanted, sameSeries).join(", ")}`;
   const series = unique(eligible, ({ version }) => version.split(".").slice(0, 2).join("."));
-  return `there are ${series.join(", ")}; "iovacheck kernels" lists all`;
+  const old = oldReleases.map(({ series }) => series).filter((name) => name !== wanted);
+  return `there are ${[...new Set([...series, ...old])].join(", ")}; "iovacheck kernels" lists all`;
 }
 
 function nearest(wanted: string, newestFirst: readonly string[]): string[] {

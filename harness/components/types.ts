@@ -11,7 +11,7 @@ export interface Context {
 export type Architecture = "amd64";
 
 /** A Debian release. Packages of one component always come from one release. */
-export type ReleaseName = "bookworm" | "trixie";
+export type ReleaseName = "bullseye" | "bookworm" | "trixie";
 
 /** A package that went into a component, as the archive's signed index (or the file itself) names it. */
 export interface PackageId {
@@ -29,7 +29,7 @@ export interface Kernel {
   readonly version: string;
   /** What `uname -r` says in the guest, `6.12.117+deb12-amd64`. */
   readonly release: string;
-  /** Release whose compiler and headers build modules for this kernel. */
+  /** Release that the kernel and its headers come from. */
   readonly debianRelease: ReleaseName;
   readonly packages: readonly PackageId[];
   /** Uncompressed ELF vmlinux that QEMU starts by PVH. */

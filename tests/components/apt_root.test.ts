@@ -1,6 +1,7 @@
 import t from "#tap";
 import {
   configurationLines,
+  isDropped,
   isOutdated,
   networkSettings,
   sourceLines,
@@ -19,6 +20,24 @@ ${signed} http://s.example/security trixie-security main
 `,
   );
   t.notMatch(sourceLines(trixie, { main: "http://m.example/debian" }), /security/);
+});
+
+t.test("of an old release only the security suite is used", async (t) => {
+  const bullseye = releaseOf("bullseye");
+  t.equal(
+    sourceLines(bullseye, { main: "http://m.example/debian", security: "http://s.example/security" }),
+    "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] " +
+      "http://s.example/security bullseye-security main\n",
+  );
+  t.equal(sourceLines(bullseye, { main: "http://m.example/debian" }), "");
+});
+
+t.test("a release that the mirror has dropped is told from a mirror that can't be reached", async (t) => {
+  const refusal = (stderr: string) => new CommandError("apt-get", 100, stderr, undefined);
+  const suite = "'http://s.example/security bullseye-security Release'";
+  t.ok(isDropped(refusal(`E: The repository ${suite} does not have a Release file.`)));
+  t.ok(isDropped(refusal(`E: The repository ${suite} no longer has a Release file.`)));
+  t.notOk(isDropped(refusal("E: Failed to fetch http://s.example/ Could not resolve 's.example'")));
 });
 
 t.test("of the machine's settings only the way to the network is taken over", async (t) => {

@@ -11,7 +11,7 @@ import { parseKernelSpec } from "../../harness/components/spec.ts";
 function entry(
   name: string,
   version: string,
-  release: "bookworm" | "trixie",
+  release: "bullseye" | "bookworm" | "trixie",
   depends = "kmod",
 ): ArchivePackage {
   return { name, version, release, depends, suite: `${release}-security`, sha256: "aa", sizeBytes: 1 };
@@ -36,6 +36,7 @@ const choices = kernelChoices([
   ),
   entry(`linux-binary-${split}`, "7.3.4-1", "trixie"),
   entry(`linux-modules-${split}`, "7.3.4-1", "trixie"),
+  entry("linux-image-5.10.0-46-amd64", "5.10.262-1", "bullseye"),
   entry("linux-image-7.4.1+deb13-amd64", "7.4.1-1", "trixie", "linux-binary-7.4.1+deb13-amd64"),
 ]);
 
@@ -56,6 +57,9 @@ t.test("what a spec means", async (t) => {
   t.equal(choose("debian:6.12@cloud").release, "6.12.117+deb12-cloud-amd64");
   t.equal(choose("debian:6.1").release, "6.1.0-56-amd64", "newest build, the series isn't 6.12");
   t.equal(choose("debian:6.1.0-55").image.version, "6.1.192-1");
+  for (const wanted of ["5.10", "5", "5.10.262", "5.10.0-46"]) {
+    t.equal(choose(`debian:${wanted}`).release, "5.10.0-46-amd64", wanted);
+  }
   t.equal(choose("debian:6.1.192-1").release, "6.1.0-55-amd64");
 });
 
@@ -87,5 +91,12 @@ t.test("a canonical spec means the same kernel when given again", async (t) => {
 
 t.test("what isn't there is refused with what is", async (t) => {
   t.throws(() => choose("debian:6.12.50"), { message: /"debian:6\.12\.50".*nearest: 6\.12\.117, 6\.12\.9/ });
-  t.throws(() => choose("debian:5.10"), { message: /there are 7\.3, 6\.12, 6\.1;/ });
+  t.throws(() => choose("debian:5.4"), { message: /there are 7\.3, 6\.12, 6\.1, 5\.10;/ });
+  const recent = choices.filter(({ image }) => image.release !== "bullseye");
+  const wish = { wanted: "5.4", flavour: "standard", arch: "amd64" } as const;
+  t.throws(
+    () => chooseKernel("debian:5.4", wish, recent),
+    { message: /there are 7\.3, 6\.12, 6\.1, 5\.10;/ },
+    "kernels of old releases count, though nobody has looked there",
+  );
 });
