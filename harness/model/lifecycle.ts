@@ -146,7 +146,9 @@ export function setIommu(state: State, key: string, type: bigint): Outcome {
   const container = openContainer(state, key);
   if (container.groups.length === 0 || container.type1) return { state, answer: refused("EINVAL") };
   const { knowsNesting, knowsUnmapAll } = state.semantics;
-  if (type === TYPE1_NESTING && knowsNesting) return { state, answer: refused("EINVAL") };
+  if (type === TYPE1_NESTING && knowsNesting) {
+    return { state, answer: refused(nestingRefusal(state, container)) };
+  }
   if (type === UNMAP_ALL && knowsUnmapAll) return { state, answer: refused("EINVAL") };
   if (type !== TYPE1 && type !== TYPE1_V2) return { state, answer: refused("ENODEV") };
 
@@ -162,6 +164,11 @@ export function setIommu(state: State, key: string, type: bigint): Outcome {
     type1 = result;
   }
   return { state: setContainer(state, key, { ...container, type1 }), answer: ok() };
+}
+
+/** The first group that an attach comes to decides, before anything else about it is looked at. [spec §2.1 row 6] */
+function nestingRefusal(state: State, { groups: [newest = ""] }: Container): Errno {
+  return entryOf(state.world, newest).iommu.nestingRefusal;
 }
 
 /** VFIO_CHECK_EXTENSION. [spec §1.2] */

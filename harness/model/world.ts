@@ -1,4 +1,5 @@
 /** The facts the model starts from: what the machine offers before anyone opens a container. */
+import type { Errno } from "./answer.ts";
 import type { Driver } from "./devices.ts";
 import type { Range } from "./range_list.ts";
 import type { ReservedRegion } from "./reserved.ts";
@@ -15,6 +16,8 @@ export interface Iommu {
   readonly isolatesInterrupts: boolean;
   /** Whether a domain of it enforces cache coherency (VFIO_DMA_CC_IOMMU). [spec §1.2] */
   readonly enforcesCoherency: boolean;
+  /** How the driver refuses a domain for nested translation; no x86 driver under QEMU grants one. [spec §1.5] */
+  readonly nestingRefusal: Errno;
 }
 
 /** One IOMMU group. */

@@ -9,18 +9,22 @@ const groupsOf = (iommu: string, kernel: string, qemu: string) =>
   predictedGroups(machineWith(iommu), { kernel: version(kernel), qemu: version(qemu) });
 
 const INTEL_PAGES = "0x40201000";
-const VIRTIO_PAGES = "0xfffffffffffff000";
+const ALL_PAGES = "0xfffffffffffff000";
 
 const IOMMUS: readonly [iommu: string, kernel: string, qemu: string, last: string, pageSizes: string][] = [
+  ["{ kind: intel, address-bits: 39 }", "5.10.262", "10.0.13", "0x7fffffffff", ALL_PAGES],
+  ["{ kind: intel, address-bits: 48 }", "5.14.21", "10.0.13", "0xffffffffffff", ALL_PAGES],
+  ["{ kind: intel, address-bits: 48 }", "5.15", "10.0.13", "0xffffffffffff", INTEL_PAGES],
+  ["{ kind: amd }", "5.10.262", "10.0.13", "0xffffffffffffffff", "0xffffff7ffffff000"],
   ["{ kind: intel, address-bits: 39 }", "6.1.192", "7.2", "0x7fffffffff", INTEL_PAGES],
   ["{ kind: intel, address-bits: 39 }", "7.3.4", "10.0.13", "0x7fffffffff", INTEL_PAGES],
   ["{ kind: intel, address-bits: 48 }", "6.12.117", "10.0.13", "0xffffffffffff", INTEL_PAGES],
   ["{ kind: intel }", "6.12.117", "9.1.2", "0x7fffffffff", INTEL_PAGES],
   ["{ kind: intel }", "6.12.117", "9.2.0", "0xffffffffffff", INTEL_PAGES],
-  ["{ kind: virtio }", "6.12.117", "8.2.9", "0xffffffffffffffff", VIRTIO_PAGES],
-  ["{ kind: virtio }", "6.12.117", "9.0.0", "0x7fffffffff", VIRTIO_PAGES],
-  ["{ kind: virtio, address-bits: 48 }", "6.12.117", "10.0.13", "0xffffffffffff", VIRTIO_PAGES],
-  ["{ kind: virtio, address-bits: 64 }", "7.3.4", "10.0.13", "0xffffffffffffffff", VIRTIO_PAGES],
+  ["{ kind: virtio }", "6.12.117", "8.2.9", "0xffffffffffffffff", ALL_PAGES],
+  ["{ kind: virtio }", "6.12.117", "9.0.0", "0x7fffffffff", ALL_PAGES],
+  ["{ kind: virtio, address-bits: 48 }", "6.12.117", "10.0.13", "0xffffffffffff", ALL_PAGES],
+  ["{ kind: virtio, address-bits: 64 }", "7.3.4", "10.0.13", "0xffffffffffffffff", ALL_PAGES],
   ["{ kind: amd }", "6.1.192", "7.2", "0xffffffffffffffff", "0xffffff7ffffff000"],
   ["{ kind: amd }", "6.1.192", "10.0.13", "0xffffffffffffffff", "0xffffff7ffffff000"],
   ["{ kind: amd }", "6.12.117", "7.2", "0xffffffffffffffff", "0xfff7ffffff000"],
@@ -78,6 +82,14 @@ t.test("interrupts and coherency", async (t) => {
     const [group] = groupsOf(text, "6.12.117", "10.0.13");
     t.match(group?.iommu, { isolatesInterrupts: isolates, enforcesCoherency: coherent }, text);
   }
+});
+
+t.test("who refuses nesting", async (t) => {
+  const refusal = (kind: string, kernel: string) =>
+    groupsOf(`{ kind: ${kind} }`, kernel, "10.0.13")[0]?.iommu.nestingRefusal;
+  t.equal(refusal("intel", "5.10.262"), "ENODEV", "the driver, for want of hardware");
+  for (const kind of ["amd", "virtio"]) t.equal(refusal(kind, "5.10.262"), "EINVAL", kind);
+  t.equal(refusal("intel", "6.1.192"), "EINVAL");
 });
 
 t.test("all groups of a machine have the same IOMMU, machines of different kinds different ones", async (t) => {

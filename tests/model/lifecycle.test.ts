@@ -118,6 +118,14 @@ t.test("SET_IOMMU [§1.5]", async (t) => {
   }
 });
 
+t.test("nesting is refused in the words of the newest group's driver [§1.5, §2.1 row 6]", async (t) => {
+  const knows = { ...INTEL, nestingRefusal: "ENODEV" as const };
+  const world = worldOf({ old: group(knows, [MSI]), amd: group(AMD, [MSI]) });
+  t.equal(Play.right("5.10.262", world).start(6n, "amd", "old"), "ENODEV");
+  t.equal(Play.right("5.10.262", world).start(6n, "old", "amd"), "EINVAL");
+  t.equal(Play.right("7.3.4", world).start(6n, "old"), "ENODEV", "there nobody is asked");
+});
+
 t.test("SET_IOMMU needs a group, and happens once [§1.5]", async (t) => {
   const play = Play.right("6.12", WORLD);
   t.equal(play.start(3n), "EINVAL");

@@ -21,6 +21,7 @@ export const iommu = (name: string, aperture: Range, more: Partial<Iommu> = {}):
   pageSizes: 0x40201000n,
   isolatesInterrupts: true,
   enforcesCoherency: false,
+  nestingRefusal: "EINVAL",
   ...more,
 });
 
