@@ -4,11 +4,11 @@ import { PAGE_SIZE } from "./constants.ts";
 import { type BitmapRequest, descriptionFault, fillBitmap } from "./dirty_bitmap.ts";
 import { openContainer } from "./lifecycle.ts";
 import { leak } from "./locked_memory.ts";
-import { findMapping, mappingsFrom, withMapping, withoutMapping } from "./mapping_tree.ts";
+import { findMapping, mappingsFrom, trueEnd, withMapping, withoutMapping } from "./mapping_tree.ts";
 import { bisects, isAligned, isTaken, mappingsIn, rangeOf, wraps } from "./mappings.ts";
 import { type Backing, pin } from "./pinning.ts";
 import { currentProcess, lockFault } from "./process.ts";
-import { hex, insideOneRange, U64_MAX } from "./range_list.ts";
+import { hex, insideOneRange, type Range, U64_MAX } from "./range_list.ts";
 import type { Semantics } from "./semantics.ts";
 import type { Mapping, Outcome, State, Type1 } from "./state.ts";
 import { withMappings, withMappingsReplaced, withType1 } from "./type1_state.ts";
@@ -51,7 +51,9 @@ const unmapFlags = ({ knowsUnmapAll }: Semantics): number =>
   UNMAP_DIRTY_BITMAP_FLAG | (knowsUnmapAll ? UNMAP_ALL_FLAG | UNMAP_VADDR_FLAG : 0);
 
 /** Whether the shape of the kernel's tree decides what a lookup finds. */
-const growsTree = ({ deviations }: Semantics): boolean => deviations.has("map-at-the-top");
+const growsTree = (semantics: Semantics): boolean => missesTop(semantics) || searchesAnew(semantics);
+const missesTop = ({ deviations }: Semantics): boolean => deviations.has("map-at-the-top");
+const searchesAnew = ({ deviations }: Semantics): boolean => deviations.has("unmap-by-tree");
 
 /** What the fields alone get a MAP refused for, first fault first. [spec §4.1 rows 2–6] */
 function mapFieldFault(semantics: Semantics, request: MapRequest): Errno | undefined {
@@ -84,12 +86,19 @@ export function mapDma(state: State, key: string, request: MapRequest): Outcome 
   const fieldFault = type1 ? mapFieldFault(semantics, request) : "EINVAL";
   if (!type1 || fieldFault) return { state, answer: refused(fieldFault ?? "EINVAL") };
   if ((request.flags & MAP_VADDR) !== 0) return giveVaddr(state, key, type1, request);
-  const pinned = mapStateFault(semantics, type1, request) ?? pinBacking(state, request);
-  if (typeof pinned === "string") return { state, answer: refused(pinned) };
+  const stateFault = mapStateFault(semantics, type1, request);
+  if (stateFault) return { state, answer: refused(stateFault) };
   const { iova, size } = request;
   const { space } = currentProcess(state);
-  const mapping = { iova, size, lockedPages: pinned, space, isInvalid: false, staleBits: 0n };
+  const pinned = pinBacking(state, request);
+  const lockedPages = typeof pinned === "string" ? 0n : pinned;
+  const mapping = { iova, size, lockedPages, space, isInvalid: false, staleBits: 0n };
   const tree = growsTree(semantics) ? withMapping(type1.tree, mapping) : undefined;
+  if (typeof pinned === "string") {
+    // The mapping is in the tree when its memory is looked at; taken out again, it leaves the tree turned.
+    const turned = withMappings(type1, type1.mappings, tree && withoutMapping(tree, mapping));
+    return { state: tree ? withType1(state, key, turned) : state, answer: refused(pinned) };
+  }
   const mapped = withMappings(type1, [...type1.mappings, mapping], tree);
   return { state: withType1(state, key, mapped), answer: ok() };
 }
@@ -146,7 +155,7 @@ function isUnmapRefused(semantics: Semantics, type1: Type1, request: UnmapReques
   }
   if (type1.unmapRules === 1 || wantsAll(request)) return false;
   const range = rangeOf(request);
-  const found = growsTree(semantics)
+  const found = missesTop(semantics)
     ? [range.start, range.last].flatMap((at) => findMapping(type1.tree, { start: at, last: at }) ?? [])
     : mappingsIn(semantics, type1, range);
   return found.some((mapping) => bisects(range, mapping));
@@ -155,15 +164,27 @@ function isUnmapRefused(semantics: Semantics, type1: Type1, request: UnmapReques
 /** The mappings that a valid UNMAP is about. [spec §5.2, §5.3] */
 function targets(semantics: Semantics, type1: Type1, request: UnmapRequest): readonly Mapping[] {
   const { mappings, unmapRules, tree } = type1;
-  if (wantsAll(request)) return growsTree(semantics) ? mappingsFrom(tree, 0n) : mappings;
+  if (wantsAll(request)) return missesTop(semantics) ? mappingsFrom(tree, 0n) : mappings;
   const range = rangeOf(request);
   if (semantics.deviations.has("unmap-to-the-end") && range.last === U64_MAX) return [];
-  // Kernels without ALL look for one mapping after the other instead of walking on from the first.
-  const found = growsTree(semantics) && semantics.knowsUnmapAll
+  if (searchesAnew(semantics)) return targetsInTurn(semantics, type1, range);
+  const found = missesTop(semantics) && semantics.knowsUnmapAll
     ? mappingsFrom(tree, range.start).filter(({ iova }) => iova <= range.last)
     : mappingsIn(semantics, type1, range);
   if (unmapRules === 1 && found.some(({ iova }) => iova < range.start)) return [];
   return found;
+}
+
+/** One mapping after the other, from the root; by the rules of v1 until one is met that starts before the range. */
+function targetsInTurn(semantics: Semantics, { tree, unmapRules }: Type1, range: Range): readonly Mapping[] {
+  const endOf = missesTop(semantics) ? undefined : trueEnd;
+  const found: Mapping[] = [];
+  for (;;) {
+    const next = findMapping(tree, range, endOf);
+    if (!next || (unmapRules === 1 && next.iova < range.start)) return found;
+    found.push(next);
+    tree = withoutMapping(tree, next);
+  }
 }
 
 /** Removes mappings and says how many bytes they covered. [spec §5; kernel: vfio_dma_do_unmap] */

@@ -1,7 +1,8 @@
 /**
- * The kernel's red-black tree of mappings. Its shape matters only for kernels that compute a wrong end for a
- * mapping up to 2^64: which mappings a search then misses depends on where in the tree that one sits.
- * [spec §4.3, §12 R1a, R1c; kernel: vfio_find_dma, vfio_find_dma_first_node, vfio_link_dma, lib/rbtree.c]
+ * The kernel's red-black tree of mappings. Its shape matters for kernels that compute a wrong end for a mapping up
+ * to 2^64: which mappings a search then misses depends on where in the tree that one sits; and for those that
+ * search anew for each mapping to unmap, and give up at one that they may not cut.
+ * [spec §4.3, §5.2, §12 R1a, R1c; kernel: vfio_find_dma, vfio_find_dma_first_node, vfio_link_dma, lib/rbtree.c]
  */
 import type { Range } from "./range_list.ts";
 import type { Mapping } from "./state.ts";
@@ -17,12 +18,24 @@ export interface MappingTree {
 /** The address behind the mapping as these kernels compute it: 0 for one that ends at 2^64. */
 const exclusiveEnd = ({ iova, size }: Mapping): bigint => BigInt.asUintN(64, iova + size);
 
-/** Some mapping that overlaps the range, as far as the search gets to see one. */
-export function findMapping(tree: MappingTree | undefined, { start, last }: Range): Mapping | undefined {
+/** The same address as it should be. */
+export const trueEnd = ({ iova, size }: Mapping): bigint => iova + size;
+
+/**
+ * Some mapping that overlaps the range, as far as the search gets to see one; of several the one nearest to the
+ * root.
+ *
+ * @param endOf how the kernel computes where a mapping ends
+ */
+export function findMapping(
+  tree: MappingTree | undefined,
+  { start, last }: Range,
+  endOf = exclusiveEnd,
+): Mapping | undefined {
   let node = tree;
   while (node) {
     if (last < node.mapping.iova) node = node.left;
-    else if (start >= exclusiveEnd(node.mapping)) node = node.right;
+    else if (start >= endOf(node.mapping)) node = node.right;
     else return node.mapping;
   }
   return undefined;

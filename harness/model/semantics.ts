@@ -70,6 +70,14 @@ export const DEVIATIONS = [
     from: "4.0",
     before: "6.18",
   },
+  {
+    name: "unmap-by-tree",
+    summary:
+      "UNMAP that comes to a mapping which it may not remove has removed others, whichever its search met first",
+    spec: "§5.2",
+    from: "4.0",
+    before: "5.12",
+  },
 ] as const satisfies readonly Deviation[];
 
 export type DeviationName = typeof DEVIATIONS[number]["name"];
