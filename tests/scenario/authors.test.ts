@@ -61,10 +61,13 @@ function version(text: string): KernelVersion {
 }
 
 /** Kernel and QEMU. 7.3 asks the AMD IOMMU how much it translates, and QEMUs answer differently. */
-const PLATFORMS = [["6.1.192", "7.2"], ["6.12.117", "10.0.13"], ["7.3.4", "7.2"], [
-  "7.3.4",
-  "10.0.13",
-]] as const;
+const PLATFORMS = [
+  ["5.10.262", "10.0.13"],
+  ["6.1.192", "7.2"],
+  ["6.12.117", "10.0.13"],
+  ["7.3.4", "7.2"],
+  ["7.3.4", "10.0.13"],
+] as const;
 
 const machines = await loadMachines(resolve(CONFIGS, "machines/x86.yaml"), "x86.yaml");
 const scenarios = await loadFolders();
