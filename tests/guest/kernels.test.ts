@@ -28,7 +28,7 @@ const KERNELS: readonly Expected[] = [
       "map-at-the-top",
       "sticky-edges",
       "unmap-to-the-end",
-      "v1-unmap-by-tree",
+      "unmap-by-tree",
       "wrap-is-einval",
     ],
     skips: { "virtio-iommu": /^debian:5\.10\.\d+ is built without CONFIG_VIRTIO_IOMMU$/ },
