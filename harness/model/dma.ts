@@ -89,10 +89,10 @@ export function mapDma(state: State, key: string, request: MapRequest): Outcome 
   const stateFault = mapStateFault(semantics, type1, request);
   if (stateFault) return { state, answer: refused(stateFault) };
   const { iova, size } = request;
-  const { space } = currentProcess(state);
+  const { space, firstSpace: madeBy } = currentProcess(state);
   const pinned = pinBacking(state, request);
   const lockedPages = typeof pinned === "string" ? 0n : pinned;
-  const mapping = { iova, size, lockedPages, space, isInvalid: false, staleBits: 0n };
+  const mapping = { iova, size, lockedPages, space, madeBy, isInvalid: false, staleBits: 0n };
   const tree = growsTree(semantics) ? withMapping(type1.tree, mapping) : undefined;
   if (typeof pinned === "string") {
     // The mapping is in the tree when its memory is looked at; taken out again, it leaves the tree turned.
@@ -204,11 +204,11 @@ export function unmapDma(state: State, key: string, request: UnmapRequest): Outc
 const bytesOf = (mappings: readonly Mapping[]): string =>
   hex(mappings.reduce((sum, { size }) => sum + size, 0n));
 
-/** Old kernels stop at a mapping that another address space made. [spec §5.2] */
+/** Old kernels stop at a mapping that another process made, which may have ended since. [spec §5.2] */
 function untilForeign(state: State, mappings: readonly Mapping[]): readonly Mapping[] {
-  const { space } = currentProcess(state);
+  const { firstSpace } = currentProcess(state);
   const foreign = state.semantics.unmapsOwnOnly
-    ? mappings.findIndex((mapping) => mapping.space !== space)
+    ? mappings.findIndex(({ madeBy }) => madeBy !== firstSpace)
     : -1;
   return foreign < 0 ? mappings : mappings.slice(0, foreign);
 }

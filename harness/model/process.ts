@@ -25,7 +25,7 @@ const setProcess = (state: State, name: string, process: Process | undefined): S
 export function fork(state: State, name: string): Outcome {
   if (state.processes.has(name)) throw new HandleError(`process ${name} exists already`);
   const { memoryLock } = entryOf(state.processes, MAIN_PROCESS);
-  const forked = setProcess(state, name, { space: state.spaces, memoryLock });
+  const forked = setProcess(state, name, { space: state.spaces, firstSpace: state.spaces, memoryLock });
   return { state: inheritAll({ ...forked, spaces: state.spaces + 1 }, name), answer: ok() };
 }
 
@@ -47,10 +47,11 @@ function inheritAll(state: State, heir: string): State {
  * capabilities. [execve(2), capabilities(7)]
  */
 export function exec(state: State, name: string): Outcome {
-  const { memoryLock } = child(state, name);
+  const process = child(state, name);
   const after = setProcess(state, name, {
+    ...process,
     space: state.spaces,
-    memoryLock: { ...memoryLock, isCapable: true },
+    memoryLock: { ...process.memoryLock, isCapable: true },
   });
   return { state: { ...after, spaces: state.spaces + 1 }, answer: ok() };
 }

@@ -104,7 +104,7 @@ export interface Semantics {
   readonly noticesLostGroups: boolean;
   /** GET_DEVICE_FD looks for the name before it looks at the group. [spec §1.6] */
   readonly looksUpDeviceFirst: boolean;
-  /** Only the address space that made a mapping can unmap it; another's UNMAP ends there. [spec §5.2] */
+  /** Only the process that made a mapping can unmap it; another's UNMAP ends there. [spec §5.2] */
   readonly unmapsOwnOnly: boolean;
   /** A page that was never touched is pinned for reading as the zero page, which costs nothing. [spec §4.2, §8] */
   readonly pinsZeroPage: boolean;

@@ -13,6 +13,8 @@ export interface Mapping {
   readonly lockedPages: bigint;
   /** Address space that the charge is on: whose process mapped it, or gave it a new vaddr last. */
   readonly space: number;
+  /** The process that mapped it, by the address space that it began with. [spec §5.2, 5.10] */
+  readonly madeBy: number;
   /** Its vaddr was taken away, and none given since. [spec §5.2] */
   readonly isInvalid: boolean;
   /** The kernel's bits beyond those of its pages while dirty pages are tracked, as stale as they are. [spec §7.4] */
@@ -55,6 +57,8 @@ export interface MemoryLock {
 /** A process in the guest. */
 export interface Process {
   readonly space: number;
+  /** The address space that it began with, which tells it from every other process: a new program changes `space`. */
+  readonly firstSpace: number;
   readonly memoryLock: MemoryLock;
 }
 
@@ -118,7 +122,9 @@ export const initialState = (semantics: Semantics, world: World): State => ({
   world,
   containers: new Map(),
   groups: new Map(),
-  processes: new Map([[MAIN_PROCESS, { space: MAIN_SPACE, memoryLock: NO_MEMORY_LOCK }]]),
+  processes: new Map([
+    [MAIN_PROCESS, { space: MAIN_SPACE, firstSpace: MAIN_SPACE, memoryLock: NO_MEMORY_LOCK }],
+  ]),
   process: MAIN_PROCESS,
   spaces: 1,
   allowUnsafeInterrupts: false,

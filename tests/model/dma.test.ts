@@ -2,7 +2,9 @@ import t from "#tap";
 import { mapDma, type MapRequest, unmapDma, type UnmapRequest } from "../../harness/model/dma.ts";
 import { lockedPages } from "../../harness/model/locked_memory.ts";
 import { open } from "../../harness/model/lifecycle.ts";
+import { exec, exit, fork, inProcess } from "../../harness/model/process.ts";
 import { U64_MAX } from "../../harness/model/range_list.ts";
+import type { Outcome, State } from "../../harness/model/state.ts";
 import { KERNELS, Play } from "./play.ts";
 import { AMD, group, HYPERTRANSPORT, INTEL, MSI, worldOf } from "./worlds.ts";
 
@@ -225,6 +227,22 @@ t.test("v1 before 5.12 with a mapping up to 2^64 in the tree [§5.2, §12 R1a]",
   t.equal(play.unmap(0n, TOP), "ok size=0x1000");
   t.equal(play.unmap(TOP), "ok size=0x0");
   t.equal(play.type1.mappings.length, 1);
+});
+
+t.test("before 5.12 only who mapped may unmap, also as a new program [§5.2]", async (t) => {
+  for (const [kernel, others] of [["5.10.262", "ok size=0x0"], ["6.1.192", "ok size=0x1000"]] as const) {
+    const play = started(kernel);
+    const inChild = (step: (state: State) => Outcome) => play.run(inProcess, "p", step);
+    const unmapAll = (state: State) => unmapDma(state, "c", { iova: 0n, size: 0x10000n, flags: 0 });
+    play.run(fork, "p");
+    inChild((state) => mapDma(state, "c", { iova: 0x1000n, size: 0x1000n, flags: 3 }));
+    t.equal(unmapAll(play.state).answer.values.size, others.replace("ok size=", ""), `${kernel}: not yours`);
+    play.run(exec, "p");
+    t.equal(inProcess(play.state, "p", unmapAll).answer.values.size, "0x1000", `${kernel}: still mine`);
+    play.run(exit, "p");
+    play.run(fork, "p");
+    t.equal(inChild(unmapAll), others, `${kernel}: a namesake is another`);
+  }
 });
 
 t.test("to-the-end: an UNMAP up to 2^64 [§5.3, §12 R1b]", async (t) => {

@@ -8,6 +8,7 @@ export const mappingAt = (iova: bigint, size = PAGE_SIZE): Mapping => ({
   size,
   lockedPages: size / PAGE_SIZE,
   space: MAIN_SPACE,
+  madeBy: MAIN_SPACE,
   isInvalid: false,
   staleBits: 0n,
 });
