@@ -25,7 +25,7 @@ export async function previewKernel(spec: string, context: Context): Promise<Ker
   if (wish.kind !== "debian" || await isAtHand("kernel", spec, context)) {
     return await resolveKernel(spec, context);
   }
-  const kernels = await listKernels(context);
+  const kernels = await listKernels(context, wish.wanted);
   const choice = chooseKernel(spec, wish, kernels);
   const canonical = kernelSpec(choice, kernels);
   if (await isAtHand("kernel", canonical, context)) return await resolveKernel(canonical, context);

@@ -19,7 +19,8 @@ const PACKAGES = [
 
 /** A cache that holds the archive's lists and nothing else. */
 async function listsOnly(cacheDir: string): Promise<Context> {
-  const lists: Record<ReleaseName, ArchivePackage[]> = { bookworm: PACKAGES, trixie: [] };
+  // No bullseye: its lists must not be asked for.
+  const lists: Partial<Record<ReleaseName, ArchivePackage[]>> = { bookworm: PACKAGES, trixie: [] };
   for (const [release, packages] of Object.entries(lists)) {
     const folder = join(cacheDir, "apt", release);
     await Deno.mkdir(folder, { recursive: true });
