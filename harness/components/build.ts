@@ -159,6 +159,8 @@ function makeCommand(kernel: Kernel, moduleName: string | undefined): string[] {
     "CONFIG_DEBUG_INFO_BTF_MODULES=",
     // Headers name the compiler of their own release.
     ...(compilerFrom === undefined ? [] : [`CC=${compiler}`]),
+    // Debugging information would be stripped in any case, and takes a good part of the time.
+    "KCFLAGS=-g0",
     // Kbuild's own variable; two files of one name, in two folders, it would refuse. [kernel: scripts/Makefile.lib]
     ...(moduleName === undefined ? [] : [`modname=${moduleName}`]),
     "modules",
