@@ -104,8 +104,9 @@ t.test("an edit that doesn't fit the source is an error, not another mutant", as
   for (const [edit, message] of misfits) await t.rejects(buildMutant(NEWEST, "misfit", [edit]), { message });
 });
 
-const machinesOf = ({ unreachable, machine = "intel-iommu" }: Mutant): readonly MachineName[] =>
-  unreachable === undefined ? [machine] : SURVIVED_ON;
+function machinesOf({ unreachable, machine = "intel-iommu" }: Mutant): readonly MachineName[] {
+  return unreachable === undefined ? [machine] : SURVIVED_ON;
+}
 
 /** Every guard must fail; or, where none can, every scenario must pass. */
 async function judge(t: Test, guest: LiveGuest, mutant: Mutant): Promise<void> {

@@ -263,6 +263,7 @@ export const MUTANTS: readonly Mutant[] = [
     fault: "a mapping doesn't know what it was charged",
     edits: [{ in: "vfio_lock_acct", replace: "dma->locked_vm += npage;", by: ";" }],
     guards: ["type1/vaddr-moves-the-charge"],
+    verdict: "crash",
   },
   {
     name: "charge-beyond-the-limit",
@@ -298,6 +299,7 @@ export const MUTANTS: readonly Mutant[] = [
     fault: "pinned pages are charged to nobody",
     edits: [{ in: "vfio_pin_pages_remote", replace: "lock_acct++;", by: ";" }],
     guards: ["smoke/attach-map-unmap-detach"],
+    verdict: "crash",
   },
   {
     name: "half-pinned-stays-pinned",
@@ -326,7 +328,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "many-pieces-charged",
     fault: "the charge for more than 512 pieces at a time isn't given back",
     edits: [{ in: "unmap_unpin_fast", replace: "*unlocked += vfio_sync_unpin", by: "vfio_sync_unpin" }],
-    guards: ["type1/untouched-for-writing"],
+    guards: ["type1/a-bad-last-page"],
   },
   {
     name: "pages-not-marked-dirty",
@@ -376,13 +378,13 @@ export const MUTANTS: readonly Mutant[] = [
       replace: "(dma->iova - base_iova) >> pgshift",
       by: "(dma->iova - dma->iova) >> pgshift",
     }],
-    guards: ["type1/all-that-is-mapped-is-dirty"],
+    guards: ["type1/mapped-while-tracked"],
   },
   {
     name: "dirty-word-cut",
     fault: "bits that are shifted into the next word are lost",
     edits: [{ in: "update_user_bitmap", replace: "nbits + shift);\n\n", by: "nbits);\n\n" }],
-    guards: ["type1/dirty-around-a-word"],
+    guards: ["deviations/dirty-neighbours"],
   },
   {
     name: "dirty-word-overwritten",
@@ -392,7 +394,7 @@ export const MUTANTS: readonly Mutant[] = [
       replace: "bitmap_or(dma->bitmap, dma->bitmap, &leftover, shift);",
       by: "",
     }],
-    guards: ["type1/dirty-around-a-word"],
+    guards: ["deviations/dirty-neighbours"],
   },
   {
     name: "dirty-without-the-first",
@@ -473,7 +475,7 @@ export const MUTANTS: readonly Mutant[] = [
       replace: "iommu->dirty_page_tracking = false;\n\t\t\tvfio_dma_bitmap_free_all(iommu);",
       by: "",
     }],
-    guards: ["type1/started-twice-stopped-twice"],
+    guards: ["type1/all-that-is-mapped-is-dirty"],
   },
   {
     name: "bitmaps-not-freed",
@@ -616,7 +618,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "failed-mapping-stays",
     fault: "a mapping whose memory can't be pinned stays in the tree",
     edits: [{ in: "vfio_pin_map_dma", replace: "vfio_remove_dma(iommu, dma);", by: ";" }],
-    guards: ["seed/map-of-no-memory"],
+    guards: ["type1/up-to-the-limit"],
   },
   {
     name: "same-memory-again",
@@ -723,7 +725,8 @@ export const MUTANTS: readonly Mutant[] = [
       replace: "(unmap.flags & (VFIO_DMA_UNMAP_FLAG_ALL |",
       by: "(unmap.flags & (",
     }],
-    guards: ["type1/unmap-with-bitmap-refused"],
+    guards: [],
+    unreachable: "a bitmap must have a bit for something, and unmapping all must have no size",
   },
   {
     name: "apertures-apart",
