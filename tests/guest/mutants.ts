@@ -911,7 +911,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "unmap-all-denied",
     fault: "UNMAP_ALL isn't said to be there",
     edits: [{ in: "vfio_iommu_type1_check_extension", replace: "case VFIO_UNMAP_ALL:", by: "" }],
-    guards: ["seed/extensions-of-a-container-in-use"],
+    guards: ["seed/unmap-all-is-offered"],
   },
   {
     name: "vaddr-promised",
