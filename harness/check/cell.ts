@@ -41,7 +41,7 @@ export interface CellPlan {
 type Emit = (event: Event) => void;
 
 /** A scenario that is ready to be played, or the reason why it can't be here. */
-type Prepared =
+export type Prepared =
   & { readonly scenario: Scenario }
   & ({ readonly whyNot: string } | { readonly assignment: Assignment; readonly prediction: Prediction });
 
@@ -332,8 +332,11 @@ export function targetOf(
   };
 }
 
-/** @throws UsageError when the scenario can't be played as written, or its author disagrees with the model */
-function prepare(scenario: Scenario, target: Target): Prepared {
+/**
+ * Finds out what a scenario comes to on a machine.
+ * @throws UsageError when the scenario can't be played as written, or its author disagrees with the model
+ */
+export function prepare(scenario: Scenario, target: Target): Prepared {
   const reason = whyNot(scenario, target);
   if (reason !== undefined) return { scenario, whyNot: reason };
   const assignment = assignGroups(scenario, target);

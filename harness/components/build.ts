@@ -15,10 +15,12 @@ const probeSources = resolve(import.meta.dirname!, "../../guests/probe");
 const probeFlags = ["-O2", "-static", "-Wall", "-Wextra", "-Werror"];
 
 export interface ModuleBuild {
-  /** Folder with the sources and a `Kbuild` or `Makefile` that names one module in `obj-m`. */
+  /** Folder with the sources and a `Kbuild` or `Makefile` that names the modules in `obj-m`. */
   readonly sourceDir: string;
   readonly kernel: Kernel;
   readonly ctx: Context;
+  /** What the modules call themselves; by default each as its file. */
+  readonly moduleName?: string;
 }
 
 /**
@@ -94,30 +96,49 @@ async function hostProbeCompiler(release: ReleaseName, context: Context): Promis
  * @throws {CannotTestError} it doesn't compile, isn't one module, or nothing can be built on this machine
  * @throws {ComponentError} no headers for this kernel
  */
-export async function buildModule({ sourceDir, kernel, ctx }: ModuleBuild): Promise<string> {
+export async function buildModule(request: ModuleBuild): Promise<string> {
+  const [file, ...others] = await buildModules(request);
+  if (file !== undefined && others.length === 0) return file;
+  throw new CannotTestError(`${request.sourceDir}: builds more than one module; name one in obj-m`);
+}
+
+/**
+ * All modules of a folder, in one build, which takes far less time than one after the other.
+ *
+ * @returns paths of the `.ko`, in the order of their names
+ * @throws as buildModule does
+ */
+export async function buildModules({ sourceDir, kernel, ctx, moduleName }: ModuleBuild): Promise<string[]> {
   const toolchain = await resolveToolchain(compilerRelease(kernel), ctx);
   const headers = await resolveHeaders(kernel, ctx);
   const sources = await sourceDigests(sourceDir);
-  const entry = await ensureEntry<{ file: string }>(ctx, {
+  const entry = await ensureEntry<{ files: string[] }>(ctx, {
     kind: "module",
     label: `${sourceDir.replace(/^.*\//, "")}-${kernel.release}`,
-    inputs: { toolchain: identity(toolchain), headers: identity(headers), sources },
+    inputs: {
+      toolchain: identity(toolchain),
+      headers: identity(headers),
+      sources,
+      moduleName: moduleName ?? null,
+    },
     packages: [],
     async fill(directory) {
       ctx.progress(`building module ${sourceDir.replace(/^.*\//, "")} for ${kernel.release}`);
       const work = join(directory, "build");
       await copySources(sourceDir, Object.keys(sources), work);
       const place = { toolchain: toolchain.directory, headers: headers.directory, work };
-      await build(sourceDir, () => runInBuildRoot(place, makeCommand(kernel), ctx));
-      const file = await onlyModule(work, sourceDir);
-      await runInBuildRoot(place, ["strip", "--strip-debug", file], ctx);
-      await Deno.rename(join(work, file), join(directory, file));
+      await build(sourceDir, () => runInBuildRoot(place, makeCommand(kernel, moduleName), ctx));
+      const files = await modulesIn(work, sourceDir);
+      await runInBuildRoot(place, ["strip", "--strip-debug", ...files], ctx);
+      for (const file of files) {
+        await Deno.rename(join(work, file), join(directory, file));
+        await requireBuiltFor(kernel, join(directory, file));
+      }
       await Deno.remove(work, { recursive: true });
-      await requireBuiltFor(kernel, join(directory, file));
-      return { data: { file }, required: [file] };
+      return { data: { files }, required: files };
     },
   });
-  return join(entry.directory, entry.component.data.file);
+  return entry.component.data.files.map((file) => join(entry.directory, file));
 }
 
 /** The release whose compiler builds what the kernel runs. */
@@ -125,11 +146,12 @@ function compilerRelease({ debianRelease }: Kernel): ReleaseName {
   return releaseOf(debianRelease).compilerFrom ?? debianRelease;
 }
 
-function makeCommand(kernel: Kernel): string[] {
+function makeCommand(kernel: Kernel, moduleName: string | undefined): string[] {
   const { compiler, compilerFrom } = releaseOf(kernel.debianRelease);
   return [
     "make",
     "--silent",
+    `--jobs=${navigator.hardwareConcurrency}`,
     "-C",
     `/headers/usr/src/linux-headers-${kernel.release}`,
     "M=/work",
@@ -137,6 +159,10 @@ function makeCommand(kernel: Kernel): string[] {
     "CONFIG_DEBUG_INFO_BTF_MODULES=",
     // Headers name the compiler of their own release.
     ...(compilerFrom === undefined ? [] : [`CC=${compiler}`]),
+    // Debugging information would be stripped in any case, and takes a good part of the time.
+    "KCFLAGS=-g0",
+    // Kbuild's own variable; two files of one name, in two folders, it would refuse. [kernel: scripts/Makefile.lib]
+    ...(moduleName === undefined ? [] : [`modname=${moduleName}`]),
     "modules",
   ];
 }
@@ -159,13 +185,11 @@ async function copySources(from: string, paths: readonly string[], to: string): 
   }
 }
 
-async function onlyModule(directory: string, sourceDir: string): Promise<string> {
-  const files = await Array.fromAsync(Deno.readDir(directory), (entry) => entry.name);
-  const [file, ...others] = files.filter((name) => name.endsWith(".ko"));
-  if (file !== undefined && others.length === 0) return file;
-  throw new CannotTestError(
-    `${sourceDir}: builds ${others.length === 0 ? "no module" : "more than one module"}; name one in obj-m`,
-  );
+async function modulesIn(directory: string, sourceDir: string): Promise<string[]> {
+  const names = await Array.fromAsync(Deno.readDir(directory), (entry) => entry.name);
+  const files = names.filter((name) => name.endsWith(".ko")).sort();
+  if (files.length > 0) return files;
+  throw new CannotTestError(`${sourceDir}: builds no module; name one in obj-m`);
 }
 
 async function requireBuiltFor(kernel: Kernel, file: string): Promise<void> {

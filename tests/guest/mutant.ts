@@ -1,9 +1,10 @@
 /** Mutants: the packaged kernel's vfio_iommu_type1 with one small fault. */
-import { join } from "node:path";
-import { buildModule } from "../../harness/components/build.ts";
+import { basename, join } from "node:path";
+import { buildModules, type ModuleBuild } from "../../harness/components/build.ts";
 import { defaultCacheDir } from "../../harness/components/cache.ts";
 import { resolveKernel } from "../../harness/components/kernel.ts";
 import { kernelSource } from "../../harness/components/kernel_source.ts";
+import type { Kernel } from "../../harness/components/types.ts";
 
 /** A change of one function; the old text must be there exactly once. */
 export interface Edit {
@@ -17,25 +18,65 @@ const SOURCES = [`drivers/vfio/${MODULE}.c`, "drivers/vfio/vfio.h"];
 
 const context = { cacheDir: defaultCacheDir(), progress: () => {} };
 
+/** A fault by its name, and how it is made. */
+export interface Change {
+  /** For files, the cache and messages. */
+  readonly name: string;
+  readonly edits: readonly Edit[];
+}
+
 /**
- * Builds a mutant, or takes it from the cache.
- * @param name for the cache and for messages
- * @returns path of the module
+ * Builds a mutant that a command line can name, or takes it from the cache.
+ * @returns path of the module, `vfio_iommu_type1.ko` in a folder of its own
  * @throws Error when an edit doesn't fit this kernel's source, CannotTestError when it doesn't compile
  */
 export async function buildMutant(kernelSpec: string, name: string, edits: readonly Edit[]): Promise<string> {
   const kernel = await resolveKernel(kernelSpec, context);
+  const [file = ""] = await inFolder(name, kernel, [{ name: MODULE, edits }], buildModules);
+  return file;
+}
+
+/**
+ * Builds many mutants in one go, or takes them from the cache.
+ * @returns path of each module by its name; all of them call themselves vfio_iommu_type1 when they are loaded
+ * @throws as buildMutant does
+ */
+export async function buildMutants(
+  kernelSpec: string,
+  changes: readonly Change[],
+): Promise<ReadonlyMap<string, string>> {
+  const kernel = await resolveKernel(kernelSpec, context);
+  const files = await inFolder(
+    "mutants",
+    kernel,
+    changes,
+    (request) => buildModules({ ...request, moduleName: MODULE }),
+  );
+  return new Map(files.map((file) => [basename(file, ".ko"), file]));
+}
+
+/** Lets something be done with the sources of modules, each in a file that is called by its name. */
+async function inFolder<T>(
+  folderName: string,
+  kernel: Kernel,
+  changes: readonly Change[],
+  act: (request: ModuleBuild) => Promise<T>,
+): Promise<T> {
   const folder = join(await kernelSource(kernel, SOURCES, context), "drivers/vfio");
   const source = await Deno.readTextFile(join(folder, `${MODULE}.c`));
   const parent = await Deno.makeTempDir();
   try {
-    const sourceDir = join(parent, name);
+    const sourceDir = join(parent, folderName);
     await Deno.mkdir(sourceDir);
     await Deno.copyFile(join(folder, "vfio.h"), join(sourceDir, "vfio.h"));
-    await Deno.writeTextFile(join(sourceDir, "Kbuild"), `obj-m := ${MODULE}.o\n`);
-    const mutated = edits.reduce((text, edit) => edited(text, edit, `${name}, ${kernel.spec}`), source);
-    await Deno.writeTextFile(join(sourceDir, `${MODULE}.c`), mutated);
-    return await buildModule({ sourceDir, kernel, ctx: context });
+    const objects = changes.map(({ name }) => `obj-m += ${name}.o\n`);
+    await Deno.writeTextFile(join(sourceDir, "Kbuild"), objects.join(""));
+    for (const { name, edits } of changes) {
+      const where = `${changes.length === 1 ? folderName : name}, ${kernel.spec}`;
+      const mutated = edits.reduce((text, edit) => edited(text, edit, where), source);
+      await Deno.writeTextFile(join(sourceDir, `${name}.c`), mutated);
+    }
+    return await act({ sourceDir, kernel, ctx: context });
   } finally {
     await Deno.remove(parent, { recursive: true });
   }
