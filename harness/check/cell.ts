@@ -59,8 +59,8 @@ interface ReadyGuest {
 }
 
 /**
- * Locked memory is counted from where each scenario begins, so a leak spoils nothing by itself; only a guest
- * that has lost this much is given up, lest it runs out of memory.
+ * Locked memory is counted from where each scenario begins, so a leak that was foretold spoils nothing by itself;
+ * only a guest that has lost this much is given up, lest it runs out of memory.
  */
 const LEAK_TOLERATED_PAGES = 4096n;
 
@@ -235,9 +235,11 @@ class CellRun {
     if (this.#signal.aborted) return false;
     this.#judge(trial, { execution, guest: this.#boots, durationMs: this.#elapsedMs(begin) });
     const { verdict, condition } = execution;
-    if (!condition) return false;
+    if (!condition || verdict === "crash") return false;
+    // What stays locked by mistake would count against the limits that other scenarios set.
+    const hasLeaked = condition.lockedPages > ready.condition.lockedPages && !scenario.leaks;
+    if (hasLeaked || condition.lockedPages > LEAK_TOLERATED_PAGES) return false;
     ready.condition = condition;
-    if (verdict === "crash" || condition.lockedPages > LEAK_TOLERATED_PAGES) return false;
     return verdict !== "mismatch" || await this.#isAsBefore(ready);
   }
 
