@@ -13,6 +13,7 @@ import { type ArchivePackage, packageId, totalMegabytes } from "./package_index.
 import { type OldRelease, oldReleasesFor, type Release, releaseOf, releases } from "./releases.ts";
 import { recall, remember, type Remembered } from "./resolutions.ts";
 import { type KernelSpec, parseKernelSpec } from "./spec.ts";
+import { together } from "./together.ts";
 import type { Context, Kernel, ReleaseName } from "./types.ts";
 import { unpackDeb } from "./unpack.ts";
 import { upstreamVersion } from "./version.ts";
@@ -118,7 +119,11 @@ async function archivePackages(
   releases: readonly Release[],
   maxAgeMs?: number,
 ): Promise<ArchivePackage[]> {
-  const roots = await Promise.all(releases.map((release) => openAptRoot(context, release, maxAgeMs)));
+  const roots = await together(
+    context,
+    releases,
+    (release, context) => openAptRoot(context, release, maxAgeMs),
+  );
   return roots.flatMap(({ packages }) => packages);
 }
 
@@ -206,7 +211,7 @@ async function fillKernel(
   directory: string,
   packageFiles: readonly string[],
   data: KernelData,
-): Promise<{ data: KernelData; required: string[] }> {
+): Promise<{ data: KernelData; required: "all" }> {
   const tree = join(directory, "tree");
   await Deno.mkdir(tree);
   for (const file of packageFiles) await unpackDeb(context, file, tree, keptPatterns);
@@ -223,7 +228,7 @@ async function fillKernel(
   await decompressModules(join(directory, "modules"));
   await Deno.remove(tree, { recursive: true });
   await Deno.remove(join(directory, "packages"), { recursive: true }).catch(ignoreMissing);
-  return { data, required: ["vmlinux", "config", "modules/modules.builtin"] };
+  return { data, required: "all" };
 }
 
 async function bootableImage(path: string, release: string): Promise<Uint8Array<ArrayBuffer>> {

@@ -1,5 +1,5 @@
 import { execa } from "execa";
-import { commandError, execaOptions, run } from "./command.ts";
+import { commandError, execaOptions, guarded, run } from "./command.ts";
 import type { Context } from "./types.ts";
 
 /**
@@ -18,8 +18,11 @@ export async function unpackDeb(
     ["--exclude=./usr/share/doc", "--exclude=./usr/share/man", "--exclude=./usr/share/locale"];
   const args = ["--extract", `--directory=${directory}`, ...extractOptions, ...selection];
   try {
-    await execa("dpkg-deb", ["--fsys-tarfile", file], { ...execaOptions(context), buffer: { stdout: false } })
-      .pipe("tar", args, { ...execaOptions(context), stdin: "pipe" });
+    await execa(...guarded("dpkg-deb", ["--fsys-tarfile", file]), {
+      ...execaOptions(context),
+      buffer: { stdout: false },
+    })
+      .pipe(...guarded("tar", args), { ...execaOptions(context), stdin: "pipe" });
   } catch (error) {
     const described = commandError("tar", args, error);
     if (patterns === undefined || !isOnlyUnmatched(described)) throw described;
