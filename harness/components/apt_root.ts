@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { joinUsers, writeWhole } from "./cache.ts";
-import { CommandError, run } from "./command.ts";
+import { CommandError, diskIsFull, run } from "./command.ts";
 import { ComponentError, NotInArchiveError } from "./component_error.ts";
 import { FileLock } from "./file_lock.ts";
 import { type InFlight, joinInFlight } from "./in_flight.ts";
@@ -94,7 +94,7 @@ export async function withRecentLists<Result>(
 /** May lists that no longer match the archive be the reason? */
 export function isOutdated(error: unknown): boolean {
   if (error instanceof NotInArchiveError) return true;
-  return error instanceof CommandError &&
+  return error instanceof CommandError && !diskIsFull(error.stderr) &&
     /404 +Not Found|Unable to locate package|was not found|Hash Sum mismatch|Failed to fetch|unmet dependencies/
       .test(error.stderr);
 }
@@ -178,13 +178,14 @@ async function fetchLists(
   } catch (cause) {
     if (!(cause instanceof CommandError)) throw cause;
     const complaint = cause.stderr.match(/^E: (.*?)\.?$/m)?.[1]?.trim() ?? cause.message;
+    const mend = diskIsFull(cause.stderr) ? "make room there" : "check the network and apt's sources";
     const error = isDropped(cause)
       ? new NotInArchiveError(
         `Debian ${release.name} is not on this machine's mirror: ${complaint}; name one that has it in apt's sources`,
         { cause },
       )
       : new ComponentError(
-        `package lists of Debian ${release.name} can't be fetched: ${complaint}; check the network and apt's sources`,
+        `package lists of Debian ${release.name} can't be fetched: ${complaint}; ${mend}`,
         { cause },
       );
     recentFailures.set(directory, { error, atMs: Date.now() });

@@ -12,7 +12,9 @@ export class CommandError extends CannotTestError {
   readonly stderr: string;
 
   constructor(command: string, exitCode: number | undefined, stderr: string, cause: unknown) {
-    super(`${command}: ${describeEnd(exitCode, stderr, cause)}${lastLines(stderr)}`, { cause });
+    super(`${command}: ${describeEnd(exitCode, stderr, cause)}${lastLines(stderr)}${mend(stderr)}`, {
+      cause,
+    });
     this.command = command;
     this.exitCode = exitCode;
     this.stderr = stderr;
@@ -119,6 +121,12 @@ function describeEnd(exitCode: number | undefined, stderr: string, cause: unknow
     ? cause.originalMessage ?? "could not be started"
     : `ended by ${cause.signal}`;
 }
+
+/** A full disk looks alike whichever program meets it. */
+export const diskIsFull = (stderr: string): boolean => stderr.includes("No space left on device");
+
+const mend = (stderr: string): string =>
+  diskIsFull(stderr) ? "; make room there, or set XDG_CACHE_HOME to another place" : "";
 
 function lastLines(stderr: string): string {
   const lines = stderr.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("setpriv: failed"))
