@@ -17,6 +17,8 @@ export interface Running {
   readonly outcome: Promise<Outcome>;
   /** Resolves when standard output holds this; rejects when it ends without. */
   printed(text: string): Promise<void>;
+  /** The same for standard error. */
+  told(text: string): Promise<void>;
   kill(signal: Deno.Signal): void;
 }
 
@@ -71,13 +73,22 @@ function start(args: readonly string[], { root = ROOT, cwd = root, env = {} }: O
   const outcome = Promise.all([child.status, stdout.whole, stderr.whole]).then((
     [{ code }, stdout, stderr],
   ) => ({ code, stdout, stderr: stderr.replace(/^Task run .*\n/, "") }));
+  const require = async (output: Text, text: string) => {
+    if (!await output.holds(text)) throw new Error(`it never printed ${text}: ${await stderr.whole}`);
+  };
   return {
     pid: child.pid,
     outcome,
-    printed: async (text) => {
-      if (!await stdout.holds(text)) throw new Error(`it never printed ${text}: ${await stderr.whole}`);
+    printed: (text) => require(stdout, text),
+    told: (text) => require(stderr, text),
+    kill: (signal) => {
+      try {
+        child.kill(signal);
+      } catch (error) {
+        // It was quicker, and is over.
+        if (!(error instanceof TypeError)) throw error;
+      }
     },
-    kill: (signal) => child.kill(signal),
   };
 }
 
