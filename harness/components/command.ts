@@ -8,11 +8,11 @@ export class CommandError extends CannotTestError {
   readonly command: string;
   /** Absent when the program was not started or was ended by a signal. */
   readonly exitCode: number | undefined;
-  /** All that the program wrote there; the message holds its last lines. */
+  /** All that the program wrote there; the message holds what tells most. */
   readonly stderr: string;
 
   constructor(command: string, exitCode: number | undefined, stderr: string, cause: unknown) {
-    super(`${command}: ${describeEnd(exitCode, stderr, cause)}${lastLines(stderr)}${mend(stderr)}`, {
+    super(`${command}: ${describeEnd(exitCode, stderr, cause)}${tellingLines(stderr)}${mend(stderr)}`, {
       cause,
     });
     this.command = command;
@@ -125,11 +125,18 @@ function describeEnd(exitCode: number | undefined, stderr: string, cause: unknow
 /** A full disk looks alike whichever program meets it. */
 export const diskIsFull = (stderr: string): boolean => stderr.includes("No space left on device");
 
-const mend = (stderr: string): string =>
-  diskIsFull(stderr) ? "; make room there, or set XDG_CACHE_HOME to another place" : "";
+function mend(stderr: string): string {
+  if (diskIsFull(stderr)) return "; make room there, or set XDG_CACHE_HOME to another place";
+  return /Hash Sum mismatch|unexpected size/.test(stderr)
+    ? "; a mirror or a proxy delivers something else than is signed: try again later, or use another mirror"
+    : "";
+}
 
-function lastLines(stderr: string): string {
-  const lines = stderr.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("setpriv: failed"))
-    .slice(-4);
-  return lines.length === 0 ? "" : ` (${lines.map((line) => line.trim()).join("; ")})`;
+/** What tells most: the errors that apt marks as such, the first ones, or else the last words. */
+function tellingLines(stderr: string): string {
+  const lines = stderr.split("\n").map((line) => line.trim())
+    .filter((line) => line !== "" && !line.startsWith("setpriv: failed"));
+  const errors = lines.filter((line) => line.startsWith("E: "));
+  const telling = errors.length > 0 ? errors.slice(0, 2) : lines.slice(-4);
+  return telling.length === 0 ? "" : ` (${telling.join("; ")})`;
 }

@@ -19,6 +19,26 @@ t.test("a failure says what failed and what it said", async (t) => {
   t.equal(error.message.split("\n").length, 1);
 });
 
+t.test("of many lines those are shown that tell most", async (t) => {
+  const said = async (...lines: string[]) => {
+    const error = await run("sh", ["-c", 'printf "%s\\n" "$@" >&2; exit 1', "sh", ...lines]).catch((error) =>
+      error
+    );
+    return error.message.replace(/^.*?: exit code 1/, "");
+  };
+  t.equal(await said("1", "2", "3", "4", "5"), " (2; 3; 4; 5)", "the last");
+  t.equal(
+    await said("E: one", "W: two", "E: three", "E: four", "5", "6"),
+    " (E: one; E: three)",
+    "apt's errors",
+  );
+  t.match(
+    await said("tar: x: Cannot write: No space left on device"),
+    /\); make room there, or set XDG_CACHE_HOME/,
+  );
+  t.match(await said("E: x  Hash Sum mismatch"), /\); a mirror or a proxy delivers something else/);
+});
+
 t.test("other ends", async (t) => {
   await t.rejects(run("no-such-program", ["-x"]), {
     message: "no-such-program -x: not found on this machine; install it",

@@ -13,11 +13,16 @@ const SHARED = [
   "kvm-trials.json",
 ];
 
-/** @param base becomes XDG_CACHE_HOME */
-export async function copyCache(base: string): Promise<void> {
+/**
+ * @param base becomes XDG_CACHE_HOME
+ * @param without names that are left out
+ */
+export async function copyCache(base: string, without: readonly string[] = []): Promise<void> {
   const to = join(base, "iovacheck");
   await Deno.mkdir(join(to, "entries"), { recursive: true });
-  for (const name of SHARED) await Deno.symlink(join(defaultCacheDir(), name), join(to, name));
+  for (const name of SHARED.filter((name) => !without.includes(name))) {
+    await Deno.symlink(join(defaultCacheDir(), name), join(to, name));
+  }
 }
 
 /** The environment of a run with that cache: Deno's own stays where it is. */
