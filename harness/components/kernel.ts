@@ -78,7 +78,11 @@ export async function listKernels(
   context: Context,
   series?: string,
 ): Promise<(KernelChoice & { spec: string; isCached: boolean })[]> {
-  const old = await Promise.all(oldReleasesFor(series).map((release) => openIfThere(context, release)));
+  const old = await together(
+    context,
+    oldReleasesFor(series),
+    (release, context) => openIfThere(context, release),
+  );
   const choices = kernelChoices([
     ...await archivePackages(context, releases),
     ...old.flatMap((root) => root?.packages ?? []),
