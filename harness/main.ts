@@ -7,7 +7,7 @@ import { register as registerKernels } from "./cli/kernels.ts";
 import { register as registerMachines } from "./cli/machines.ts";
 import { register as registerRun } from "./cli/run.ts";
 import { register as registerScenarios } from "./cli/scenarios.ts";
-import { CannotTestError, UsageError } from "./errors.ts";
+import { CannotTestError, refusalText, UsageError } from "./errors.ts";
 
 const EXIT_USAGE = 2;
 const EXIT_CANNOT_TEST = 3;
@@ -45,6 +45,11 @@ function report(error: unknown): number {
   if (error instanceof UsageError || error instanceof CannotTestError) {
     process.stderr.write(`iovacheck: ${error.message}\n`);
     return error instanceof UsageError ? EXIT_USAGE : EXIT_CANNOT_TEST;
+  }
+  const refusal = refusalText(error);
+  if (refusal !== undefined) {
+    process.stderr.write(`iovacheck: ${refusal}\n`);
+    return EXIT_CANNOT_TEST;
   }
   // A fault of this program tells nothing about the kernel: it must not look like a mismatch.
   const details = error instanceof Error ? error.stack ?? error.message : String(error);

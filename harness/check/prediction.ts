@@ -1,5 +1,5 @@
 /** Prediction: a scenario played on the model alone, which tells what to ask the guest and what to expect. */
-import { ConfigError } from "../config.ts";
+import { ConfigError, positionText } from "../config.ts";
 import { type Answer, answerText } from "../model/answer.ts";
 import { PAGE_SIZE } from "../model/constants.ts";
 import { brokenInvariants } from "../model/invariants.ts";
@@ -41,11 +41,17 @@ export interface Prediction {
   readonly contradictions: readonly ConfigError[];
 }
 
+/** The model contradicts itself: a fault of iovacheck, whatever the scenario asks for. */
+export class BrokenInvariant extends Error {
+  override readonly name: string = "BrokenInvariant";
+}
+
 /**
  * Plays a scenario on two models in step: one that does what is right, one that has the known faults of the
  * kernel version. The latter decides what conditional steps unfold to, since it is what the guest will do.
  *
  * @throws ConfigError where a step can't be played: a handle that isn't open, an address that doesn't fit
+ * @throws BrokenInvariant where the model goes wrong
  */
 export function predict(
   scenario: Scenario,
@@ -64,6 +70,8 @@ export function predict(
       const fault = models.play(step, index);
       if (fault !== undefined) contradictions.push(new ConfigError(step.position, `${step.text}: ${fault}`));
     } catch (error) {
+      const where = `${positionText(step.position)}: ${step.text}`;
+      if (error instanceof BrokenInvariant) throw new BrokenInvariant(`${where}: ${error.message}`);
       if (!(error instanceof HandleError || error instanceof RangeError)) throw error;
       throw new ConfigError(step.position, `${step.text}: ${error.message}`);
     }
@@ -106,7 +114,7 @@ class TwoModels {
       );
     }
     const broken = brokenInvariants(right.state)[0];
-    if (broken !== undefined) throw new RangeError(`the model broke its own invariant: ${broken}`);
+    if (broken !== undefined) throw new BrokenInvariant(`the model broke its own invariant: ${broken}`);
     return { right, real };
   }
 

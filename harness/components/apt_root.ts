@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { joinUsers, writeWhole } from "./cache.ts";
-import { CommandError, run } from "./command.ts";
+import { CommandError, diskIsFull, run } from "./command.ts";
 import { ComponentError, NotInArchiveError } from "./component_error.ts";
 import { FileLock } from "./file_lock.ts";
 import { type InFlight, joinInFlight } from "./in_flight.ts";
@@ -8,6 +8,7 @@ import { machineMirrors, type Mirrors, parsePrintedUris } from "./mirrors.ts";
 import { type ArchivePackage, indexPackages } from "./package_index.ts";
 import { freshForMs } from "./resolutions.ts";
 import type { Release } from "./releases.ts";
+import { requireRoom } from "./room.ts";
 import type { Context, PackageId } from "./types.ts";
 
 export const debianKeyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -93,7 +94,7 @@ export async function withRecentLists<Result>(
 /** May lists that no longer match the archive be the reason? */
 export function isOutdated(error: unknown): boolean {
   if (error instanceof NotInArchiveError) return true;
-  return error instanceof CommandError &&
+  return error instanceof CommandError && !diskIsFull(error.stderr) &&
     /404 +Not Found|Unable to locate package|was not found|Hash Sum mismatch|Failed to fetch|unmet dependencies/
       .test(error.stderr);
 }
@@ -148,6 +149,11 @@ export async function download(
   return files.filter((file) => file.endsWith(".deb"));
 }
 
+/** The lists of one release take half of this; where the disk is full apt waits for ever instead of failing. */
+const listsBytes = 50e6;
+
+const updateLimitMs = 10 * 60 * 1000;
+
 // A run asks for several components; without a network each would wait for apt to give up.
 const retryAfterMs = 60_000;
 const recentFailures = new Map<string, { error: ComponentError; atMs: number }>();
@@ -159,21 +165,27 @@ async function fetchLists(
 ): Promise<readonly ArchivePackage[]> {
   const failure = recentFailures.get(directory);
   if (failure !== undefined && Date.now() - failure.atMs < retryAfterMs) throw failure.error;
+  await requireRoom(context.cacheDir, listsBytes, `the package lists of Debian ${release.name}`);
   context.progress(`fetching the package lists of Debian ${release.name}`);
   await writeConfiguration(context, release, directory);
   try {
     // Without this option apt reports a list that it could not fetch as a warning, and succeeds.
-    await apt(context, { directory }, ["update", "--quiet=2", "-o", "APT::Update::Error-Mode=any"]);
+    await run("apt-get", ["update", "--quiet=2", "-o", "APT::Update::Error-Mode=any"], {
+      env: aptEnvironment(directory),
+      signal: context.signal,
+      timeoutMs: updateLimitMs,
+    });
   } catch (cause) {
     if (!(cause instanceof CommandError)) throw cause;
     const complaint = cause.stderr.match(/^E: (.*?)\.?$/m)?.[1]?.trim() ?? cause.message;
+    const mend = diskIsFull(cause.stderr) ? "make room there" : "check the network and apt's sources";
     const error = isDropped(cause)
       ? new NotInArchiveError(
         `Debian ${release.name} is not on this machine's mirror: ${complaint}; name one that has it in apt's sources`,
         { cause },
       )
       : new ComponentError(
-        `package lists of Debian ${release.name} can't be fetched: ${complaint}; check the network and apt's sources`,
+        `package lists of Debian ${release.name} can't be fetched: ${complaint}; ${mend}`,
         { cause },
       );
     recentFailures.set(directory, { error, atMs: Date.now() });

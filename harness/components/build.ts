@@ -2,7 +2,7 @@ import { dirname, join, resolve } from "node:path";
 import { CannotTestError } from "../errors.ts";
 import { buildWayMend, findBuildWay, runInBuildRoot } from "./build_root.ts";
 import { ensureEntry, type Entry } from "./cache.ts";
-import { CommandError, runUnnamed } from "./command.ts";
+import { CommandError, run } from "./command.ts";
 import { sourceDigests } from "./digest.ts";
 import { resolveHeaders } from "./headers.ts";
 import { findHostCompiler } from "./host_compiler.ts";
@@ -85,7 +85,7 @@ async function hostProbeCompiler(release: ReleaseName, context: Context): Promis
   }
   return {
     identity: host.version,
-    compile: (work, args) => runUnnamed(host.program, args, { cwd: work, signal: context.signal }),
+    compile: (work, args) => run(host.program, args, { cwd: work, signal: context.signal }),
   };
 }
 

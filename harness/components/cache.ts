@@ -1,6 +1,6 @@
 import { basename, dirname, join } from "node:path";
 import { CannotTestError } from "../errors.ts";
-import { sha256 } from "./digest.ts";
+import { filesBelow, sha256 } from "./digest.ts";
 import { FileLock } from "./file_lock.ts";
 import { type InFlight, joinInFlight } from "./in_flight.ts";
 import type { Context, PackageId } from "./types.ts";
@@ -27,6 +27,8 @@ export interface Component<Data> {
   readonly created: string;
   /** Files without which the entry is broken, with their sizes in bytes. */
   readonly required: Readonly<Record<string, number>>;
+  /** When they were last written to, in whole seconds since 1970: all that archives of a cache preserve. */
+  readonly writtenS?: Readonly<Record<string, number>>;
   readonly data: Data;
 }
 
@@ -43,8 +45,11 @@ export interface EntryRequest<Data> {
   /** All that the content depends on, as JSON: package versions and digests, source digests, options. */
   readonly inputs: unknown;
   readonly packages: readonly PackageId[];
-  /** Puts the content into an empty folder; `required` names files, relative to it, that must be there. */
-  fill(directory: string): Promise<{ data: Data; required: readonly string[] }>;
+  /**
+   * Puts the content into an empty folder. `required` names files, relative to it, that must be there as they
+   * are now whenever the entry is used; `all` of them where any could spoil what a guest does.
+   */
+  fill(directory: string): Promise<{ data: Data; required: readonly string[] | "all" }>;
 }
 
 /**
@@ -114,7 +119,10 @@ export async function readEntry<Data>(
       return `broken: format ${component.format} is not ${formatVersion}`;
     }
     for (const [path, size] of Object.entries(component.required)) {
-      if ((await Deno.stat(join(directory, path))).size !== size) return `broken: ${path} has the wrong size`;
+      const info = Deno.statSync(join(directory, path));
+      if (info.size !== size) return `broken: ${path} has the wrong size`;
+      const writtenS = component.writtenS?.[path];
+      if (writtenS !== undefined && writtenS !== secondsOf(info)) return `broken: ${path} was written to`;
     }
     return { directory, component };
   } catch (error) {
@@ -186,7 +194,8 @@ async function fillEntry<Data>(
   await removeTree(temporary);
   await Deno.mkdir(temporary, { recursive: true });
   try {
-    const { data, required } = await request.fill(temporary);
+    const { data, required: named } = await request.fill(temporary);
+    const required = named === "all" ? await plainFilesBelow(temporary) : named;
     const component: Component<Data> = {
       format: formatVersion,
       kind: request.kind,
@@ -194,7 +203,7 @@ async function fillEntry<Data>(
       inputs: request.inputs,
       packages: request.packages,
       created: new Date().toISOString(),
-      required: await sizes(temporary, required),
+      ...traces(temporary, required),
       data,
     };
     await Deno.writeTextFile(join(temporary, "component.json"), `${JSON.stringify(component, null, 1)}\n`);
@@ -216,11 +225,23 @@ async function removeAbandoned(cacheDir: string): Promise<void> {
   }
 }
 
-async function sizes(directory: string, paths: readonly string[]): Promise<Record<string, number>> {
-  const result: Record<string, number> = {};
-  for (const path of paths) result[path] = (await Deno.stat(join(directory, path))).size;
-  return result;
+/** Links are left out: those of a package may lead out of the folder. */
+const plainFilesBelow = async (directory: string): Promise<string[]> =>
+  (await filesBelow(directory)).filter((path) => Deno.lstatSync(join(directory, path)).isFile);
+
+/** What tells later whether files are as they were. */
+function traces(
+  directory: string,
+  paths: readonly string[],
+): Pick<Component<unknown>, "required" | "writtenS"> {
+  const infos = paths.map((path) => [path, Deno.statSync(join(directory, path))] as const);
+  return {
+    required: Object.fromEntries(infos.map(([path, { size }]) => [path, size])),
+    writtenS: Object.fromEntries(infos.map(([path, info]) => [path, secondsOf(info)])),
+  };
 }
+
+const secondsOf = ({ mtime }: Deno.FileInfo): number => Math.floor((mtime?.getTime() ?? 0) / 1000);
 
 const userLocks = new Map<string, Promise<FileLock>>();
 
@@ -232,7 +253,12 @@ export function joinUsers(cacheDir: string): Promise<FileLock> {
 }
 
 async function becomeUser(cacheDir: string): Promise<FileLock> {
-  const lock = await FileLock.tryAcquire(join(cacheDir, "locks", "in-use"), "shared");
+  const lock = await FileLock.tryAcquire(join(cacheDir, "locks", "in-use"), "shared").catch((error) => {
+    throw new CannotTestError(
+      `${cacheDir}: can't be used as cache (${error.message}); set XDG_CACHE_HOME to a folder that can be written`,
+      { cause: error },
+    );
+  });
   if (lock === undefined) {
     throw new CannotTestError(`${cacheDir}: being cleared by another process; start again`);
   }

@@ -8,11 +8,13 @@ export class CommandError extends CannotTestError {
   readonly command: string;
   /** Absent when the program was not started or was ended by a signal. */
   readonly exitCode: number | undefined;
-  /** All that the program wrote there; the message holds its last lines. */
+  /** All that the program wrote there; the message holds what tells most. */
   readonly stderr: string;
 
   constructor(command: string, exitCode: number | undefined, stderr: string, cause: unknown) {
-    super(`${command}: ${describeEnd(exitCode, cause)}${lastLines(stderr)}`, { cause });
+    super(`${command}: ${describeEnd(exitCode, stderr, cause)}${tellingLines(stderr)}${mend(stderr)}`, {
+      cause,
+    });
     this.command = command;
     this.exitCode = exitCode;
     this.stderr = stderr;
@@ -24,6 +26,8 @@ export interface CommandOptions {
   /** Added to the caller's environment; `undefined` removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal | undefined;
+  /** Longer than this it must not take. */
+  readonly timeoutMs?: number;
 }
 
 /**
@@ -38,18 +42,17 @@ export async function run(
   options: CommandOptions = {},
 ): Promise<string> {
   try {
-    return (await execa(program, args, execaOptions(options))).stdout;
+    return (await execa(...guarded(program, args), execaOptions(options))).stdout;
   } catch (error) {
     throw commandError(program, args, error);
   }
 }
 
-/**
- * Like {@linkcode run}, for a program that the task's permissions can't name beforehand: a compiler of the
- * machine's, a QEMU in the cache. setpriv starts it, and sees to it that it doesn't outlive this process.
- */
-export const runUnnamed = (program: string, args: readonly string[], options: CommandOptions = {}) =>
-  run("setpriv", ["--pdeathsig", "KILL", "--", program, ...args], options);
+/** A command by way of setpriv, which has the kernel kill the program when this process is gone, however it ends. */
+export const guarded = (program: string, args: readonly string[]): [file: string, args: string[]] => [
+  "setpriv",
+  ["--pdeathsig", "KILL", "--", program, ...args],
+];
 
 /** Like {@linkcode run}, for programs that write bytes. `input` is what the program reads. */
 export async function runBytes(
@@ -67,7 +70,7 @@ export async function runBytes(
       maxBuffer: Infinity,
       stripFinalNewline: false,
     } as const;
-    return new Uint8Array((await execa(program, args, settings)).stdout);
+    return new Uint8Array((await execa(...guarded(program, args), settings)).stdout);
   } catch (error) {
     throw commandError(program, args, error);
   }
@@ -77,9 +80,12 @@ export async function runBytes(
 export function execaOptions(options: CommandOptions) {
   return {
     stdin: "ignore",
+    // A group of its own: Ctrl-C is this process's to answer.
+    detached: true,
     env: { LC_ALL: "C", ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+    ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
   } as const;
 }
 
@@ -100,16 +106,37 @@ function asText(output: unknown): string {
   return output instanceof Uint8Array ? new TextDecoder().decode(output) : String(output ?? "");
 }
 
-function describeEnd(exitCode: number | undefined, cause: unknown): string {
+/** How setpriv says that there is no such program. */
+const EXIT_NOT_FOUND = 127;
+
+function describeEnd(exitCode: number | undefined, stderr: string, cause: unknown): string {
+  if (exitCode === EXIT_NOT_FOUND && stderr.startsWith("setpriv: failed to execute ")) {
+    return "not found on this machine; install it";
+  }
   if (exitCode !== undefined) return `exit code ${exitCode}`;
   if (!(cause instanceof ExecaError)) return "failed";
-  if (cause.code === "ENOENT") return "not found on this machine; install it";
+  if (cause.code === "ENOENT") return "setpriv is not found on this machine; install util-linux";
+  if (cause.timedOut) return `not done after ${Math.round(cause.durationMs / 1000)} s`;
   return cause.signal === undefined
     ? cause.originalMessage ?? "could not be started"
     : `ended by ${cause.signal}`;
 }
 
-function lastLines(stderr: string): string {
-  const lines = stderr.split("\n").filter((line) => line.trim() !== "").slice(-4);
-  return lines.length === 0 ? "" : ` (${lines.map((line) => line.trim()).join("; ")})`;
+/** A full disk looks alike whichever program meets it. */
+export const diskIsFull = (stderr: string): boolean => stderr.includes("No space left on device");
+
+function mend(stderr: string): string {
+  if (diskIsFull(stderr)) return "; make room there, or set XDG_CACHE_HOME to another place";
+  return /Hash Sum mismatch|unexpected size/.test(stderr)
+    ? "; a mirror or a proxy delivers something else than is signed: try again later, or use another mirror"
+    : "";
+}
+
+/** What tells most: the errors that apt marks as such, the first ones, or else the last words. */
+function tellingLines(stderr: string): string {
+  const lines = stderr.split("\n").map((line) => line.trim())
+    .filter((line) => line !== "" && !line.startsWith("setpriv: failed"));
+  const errors = lines.filter((line) => line.startsWith("E: "));
+  const telling = errors.length > 0 ? errors.slice(0, 2) : lines.slice(-4);
+  return telling.length === 0 ? "" : ` (${telling.join("; ")})`;
 }

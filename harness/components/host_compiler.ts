@@ -1,4 +1,4 @@
-import { CommandError, runUnnamed } from "./command.ts";
+import { CommandError, run } from "./command.ts";
 import { releaseOf } from "./releases.ts";
 import type { ReleaseName } from "./types.ts";
 
@@ -17,7 +17,7 @@ export async function findHostCompiler(release: ReleaseName): Promise<HostCompil
   if (await codename() !== release) return undefined;
   const program = releaseOf(release).compiler;
   try {
-    const banner = await runUnnamed(program, ["--version"]);
+    const banner = await run(program, ["--version"]);
     return { program, version: banner.split("\n")[0]! };
   } catch (error) {
     if (error instanceof CommandError) return undefined;

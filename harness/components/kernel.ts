@@ -13,6 +13,7 @@ import { type ArchivePackage, packageId, totalMegabytes } from "./package_index.
 import { type OldRelease, oldReleasesFor, type Release, releaseOf, releases } from "./releases.ts";
 import { recall, remember, type Remembered } from "./resolutions.ts";
 import { type KernelSpec, parseKernelSpec } from "./spec.ts";
+import { together } from "./together.ts";
 import type { Context, Kernel, ReleaseName } from "./types.ts";
 import { unpackDeb } from "./unpack.ts";
 import { upstreamVersion } from "./version.ts";
@@ -77,7 +78,11 @@ export async function listKernels(
   context: Context,
   series?: string,
 ): Promise<(KernelChoice & { spec: string; isCached: boolean })[]> {
-  const old = await Promise.all(oldReleasesFor(series).map((release) => openIfThere(context, release)));
+  const old = await together(
+    context,
+    oldReleasesFor(series),
+    (release, context) => openIfThere(context, release),
+  );
   const choices = kernelChoices([
     ...await archivePackages(context, releases),
     ...old.flatMap((root) => root?.packages ?? []),
@@ -118,7 +123,11 @@ async function archivePackages(
   releases: readonly Release[],
   maxAgeMs?: number,
 ): Promise<ArchivePackage[]> {
-  const roots = await Promise.all(releases.map((release) => openAptRoot(context, release, maxAgeMs)));
+  const roots = await together(
+    context,
+    releases,
+    (release, context) => openAptRoot(context, release, maxAgeMs),
+  );
   return roots.flatMap(({ packages }) => packages);
 }
 
@@ -206,7 +215,7 @@ async function fillKernel(
   directory: string,
   packageFiles: readonly string[],
   data: KernelData,
-): Promise<{ data: KernelData; required: string[] }> {
+): Promise<{ data: KernelData; required: "all" }> {
   const tree = join(directory, "tree");
   await Deno.mkdir(tree);
   for (const file of packageFiles) await unpackDeb(context, file, tree, keptPatterns);
@@ -223,7 +232,7 @@ async function fillKernel(
   await decompressModules(join(directory, "modules"));
   await Deno.remove(tree, { recursive: true });
   await Deno.remove(join(directory, "packages"), { recursive: true }).catch(ignoreMissing);
-  return { data, required: ["vmlinux", "config", "modules/modules.builtin"] };
+  return { data, required: "all" };
 }
 
 async function bootableImage(path: string, release: string): Promise<Uint8Array<ArrayBuffer>> {

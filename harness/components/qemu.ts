@@ -1,12 +1,13 @@
 import { join, resolve } from "node:path";
 import { isOutdated, openAptRoot, planClosure, withRecentLists } from "./apt_root.ts";
 import { ensureEntry, type Entry, entryId } from "./cache.ts";
-import { runUnnamed } from "./command.ts";
+import { run } from "./command.ts";
 import { ComponentError, NotInArchiveError } from "./component_error.ts";
 import { type ArchivePackage, packageId, totalMegabytes } from "./package_index.ts";
 import { releaseOf, releases } from "./releases.ts";
 import { recall, remember } from "./resolutions.ts";
 import { parseQemuSpec } from "./spec.ts";
+import { together } from "./together.ts";
 import type { Context, QemuBuild } from "./types.ts";
 import { fillRoot } from "./fill_root.ts";
 import { compareVersions, isInSeries, upstreamVersion } from "./version.ts";
@@ -46,7 +47,11 @@ export async function resolveQemu(spec: string, context: Context): Promise<QemuB
 
 /** Every QEMU that the archive has, newest first. */
 export async function listQemus(context: Context, maxAgeMs?: number): Promise<ArchivePackage[]> {
-  const roots = await Promise.all(releases.map((release) => openAptRoot(context, release, maxAgeMs)));
+  const roots = await together(
+    context,
+    releases,
+    (release, context) => openAptRoot(context, release, maxAgeMs),
+  );
   return roots.flatMap(({ packages }) => packages)
     .filter(({ name }) => name === "qemu-system-x86")
     .sort((left, right) => compareVersions(right.version, left.version));
@@ -87,7 +92,7 @@ async function qemuFromArchive(
       await fillRoot(context, root, packages, directory);
       return {
         data: { version: await versionOf(qemuCommand(directory), context) },
-        required: [binary, loader],
+        required: "all" as const,
       };
     },
   };
@@ -132,7 +137,7 @@ async function localQemu(spec: string, program: string, context: Context): Promi
 
 /** What the binary reports, `7.2.22` of "QEMU emulator version 7.2.22 (Debian …)". */
 async function versionOf([program = "", ...args]: readonly string[], context: Context): Promise<string> {
-  const banner = await runUnnamed(program, [...args, "--version"], context);
+  const banner = await run(program, [...args, "--version"], context);
   const version = banner.match(/version (\d+(?:\.\d+)+)/)?.[1];
   if (version === undefined) {
     throw new ComponentError(`${program} is no QEMU: "${banner.split("\n")[0]}"`);

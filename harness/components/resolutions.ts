@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type ComponentKind, type Entry, readEntry, writeWhole } from "./cache.ts";
+import { type ComponentKind, type Entry, joinUsers, readEntry, writeWhole } from "./cache.ts";
 import type { Context } from "./types.ts";
 
 /** Package lists and what was concluded from them are good for this long. */
@@ -44,6 +44,7 @@ export async function recall<Data>(
   kind: ComponentKind,
   asked: string,
 ): Promise<Remembered<Data> | undefined> {
+  await joinUsers(context.cacheDir);
   const resolution = await readResolution(pathOf(context, kind, asked));
   if (resolution === undefined) return undefined;
   const entry = await readEntry<Data>(context, resolution.entry);

@@ -1,5 +1,6 @@
 import { execa } from "execa";
-import { commandError, execaOptions, run } from "./command.ts";
+import { commandError, execaOptions, guarded, run } from "./command.ts";
+import { together } from "./together.ts";
 import type { Context } from "./types.ts";
 
 /**
@@ -18,8 +19,11 @@ export async function unpackDeb(
     ["--exclude=./usr/share/doc", "--exclude=./usr/share/man", "--exclude=./usr/share/locale"];
   const args = ["--extract", `--directory=${directory}`, ...extractOptions, ...selection];
   try {
-    await execa("dpkg-deb", ["--fsys-tarfile", file], { ...execaOptions(context), buffer: { stdout: false } })
-      .pipe("tar", args, { ...execaOptions(context), stdin: "pipe" });
+    await execa(...guarded("dpkg-deb", ["--fsys-tarfile", file]), {
+      ...execaOptions(context),
+      buffer: { stdout: false },
+    })
+      .pipe(...guarded("tar", args), { ...execaOptions(context), stdin: "pipe" });
   } catch (error) {
     const described = commandError("tar", args, error);
     if (patterns === undefined || !isOnlyUnmatched(described)) throw described;
@@ -37,11 +41,10 @@ export async function unpackRoot(
     await Deno.symlink(`usr/${folder}`, `${directory}/${folder}`);
   }
   const waiting = files.values();
-  const unpackWaiting = async () => {
-    for (const file of waiting) await unpackDeb(context, file, directory);
-  };
   // Most packages are small, so that starting two programs each takes longer than the unpacking.
-  await Promise.all(Array.from({ length: 4 }, unpackWaiting));
+  await together(context, [1, 2, 3, 4], async (_, context) => {
+    for (const file of waiting) await unpackDeb(context, file, directory);
+  });
 }
 
 /** Unpacks the members of a tar archive, of whatever compression, that lie below the given paths. */

@@ -18,6 +18,14 @@ const EMULATED_TIMING = ["noreplace-smp", "nolapic_timer", "lpj=2600000"];
 /** Protections of the kernel against others and itself: none is what is tested, each costs boot time. */
 const NEEDLESS_PROTECTIONS = ["mitigations=off", "rodata=off"];
 
+/** A kernel that hangs says where, before the harness has lost its patience (20 s unless the user says otherwise). */
+const STALL_REPORTS = [
+  // A soft lockup after twice as many seconds.
+  "watchdog_thresh=4",
+  "rcupdate.rcu_cpu_stall_timeout=8",
+  "sysctl.kernel.hung_task_timeout_secs=5",
+];
+
 /**
  * Warnings and worse go to the console. A panic or an oops ends the guest at once, so that nobody waits.
  * `no_timer_check`: on a busy host the check of the timer behind interrupt remapping fails now and then.
@@ -29,6 +37,7 @@ export const bootParameters = (accelerator: Accelerator): string[] => [
   "oops=panic",
   "no_timer_check",
   "cryptomgr.notests",
+  ...STALL_REPORTS,
   ...NEEDLESS_PROTECTIONS,
   `initcall_blacklist=${NEEDLESS_INITCALLS.join(",")}`,
   ...(accelerator === "tcg" ? EMULATED_TIMING : []),

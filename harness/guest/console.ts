@@ -6,7 +6,7 @@ export type ConsoleVerdict = "crash" | "probe-death" | "silent";
 const SHOWN_LINES = 40;
 
 /**
- * How a kernel begins to complain. Stalls, which the host may have caused, are not among it.
+ * How a kernel begins to complain.
  * [kernel: __warn(), die(), panic(), ubsan_prologue(), print_circular_bug_header(), lockdep_rcu_suspicious()]
  */
 const COMPLAINT = new RegExp(
@@ -25,10 +25,28 @@ const COMPLAINT = new RegExp(
   ].join("|"),
 );
 
+/** How a kernel dies; it panics in the end, but may not live to say so. */
+const DEATH = /Kernel panic|BUG:|BUG at |Oops:|general protection fault|Internal error:/;
+
+/**
+ * How a kernel says that something takes long, some of it in words of a complaint. A busy host is as good a
+ * reason as a fault of the kernel, so that these are none; with a guest that doesn't answer they tell why.
+ * [kernel: watchdog_timer_fn(), watchdog_hardlockup_check(), rcu stall warnings, check_hung_task(), show_one_workqueue()]
+ */
+const STALL =
+  /soft lockup|hard LOCKUP|rcu: .*\bstalls?\b|kthread starved|blocked for more than \d+ seconds|workqueue lockup/;
+
+/** How a kernel tells of a trap in the probe, which for process 1 it shouts. [kernel: show_signal()] */
+const PROBE_TRAP = /\] traps: \S+\[1\] /;
+
 /** A line that the probe wrote into the log: its priority has a facility, which the kernel's own lack. */
 const OWN_MARK = /^<(\d{2,}|[89])>/;
 
-const isComplaint = (line: string): boolean => COMPLAINT.test(line) && !OWN_MARK.test(line);
+/** Lines that aren't about a fault of the kernel, whatever words are in them. */
+const isInnocent = (line: string): boolean =>
+  STALL.test(line) || PROBE_TRAP.test(line) || OWN_MARK.test(line);
+
+const isComplaint = (line: string): boolean => COMPLAINT.test(line) && !isInnocent(line);
 
 /** Whether the kernel complained. */
 export const complains = (lines: readonly string[]): boolean => lines.some(isComplaint);
@@ -36,20 +54,27 @@ export const complains = (lines: readonly string[]): boolean => lines.some(isCom
 /** How a kernel panics for want of the probe. [kernel: do_exit() for pid 1, kernel_init(), mount_root_generic()] */
 const NO_PROBE = /Attempted to kill init|No working init found|Unable to mount root fs/;
 
+/** The last words of a probe that can't go on. [guests/probe/PROTOCOL.md] */
+const LAST_WORDS = /^iovacheck probe: (.*); turning the guest off$/;
+
 /**
  * What a console ends in: the kernel crashed, the probe died or could not be started (which a kernel takes as
  * a reason to panic, too), or nothing that explains it. [kernel: panic(), die()]
  */
-export function consoleVerdict(console: string): ConsoleVerdict {
-  if (NO_PROBE.test(console)) return "probe-death";
-  if (/Kernel panic|BUG:|Oops:|general protection fault|Internal error:/.test(console)) return "crash";
-  return "silent";
+export function consoleVerdict(lines: readonly string[]): ConsoleVerdict {
+  if (lines.some((line) => DEATH.test(line) && !isInnocent(line) && !NO_PROBE.test(line))) return "crash";
+  return lines.some((line) => NO_PROBE.test(line) || LAST_WORDS.test(line)) ? "probe-death" : "silent";
 }
 
-/** Where a log first complains, and where it does not, its end. */
+/** What the probe said before it turned its guest off; undefined when it didn't. */
+export const probesLastWords = (lines: readonly string[]): string | undefined =>
+  lines.flatMap((line) => LAST_WORDS.exec(line)?.[1] ?? [])[0];
+
+/** Where a log first complains, where it doesn't, tells of a stall, and where it does neither, its end. */
 export function excerpt(lines: readonly string[]): string[] {
   const complaint = lines.findIndex(isComplaint);
-  const begin = complaint < 0 ? Math.max(0, lines.length - SHOWN_LINES) : complaint;
+  const telling = complaint < 0 ? lines.findIndex((line) => STALL.test(line)) : complaint;
+  const begin = telling < 0 ? Math.max(0, lines.length - SHOWN_LINES) : telling;
   return lines.slice(begin, begin + SHOWN_LINES);
 }
 

@@ -7,6 +7,14 @@ export class ProtocolError extends Error {
   override readonly name: string = "ProtocolError";
 }
 
+/** The line is closed, as it is when the guest's QEMU ends. */
+export class LineClosedError extends Error {
+  override readonly name: string = "LineClosedError";
+  constructor() {
+    super("the probe closed the line");
+  }
+}
+
 /** A connection to the probe. Replies carry no number any more: the order tells whose they are. */
 export class ProbeChannel {
   readonly #conn: Deno.Conn;
@@ -30,7 +38,7 @@ export class ProbeChannel {
    * Sends requests in one go and collects the replies.
    * @param silenceMs longest wait for the next reply
    * @param replies where they go as they come: after an error, those that came before it
-   * @throws SilenceError, ProtocolError (also when the probe closes the line)
+   * @throws SilenceError, ProtocolError, LineClosedError
    */
   async request(commands: readonly string[], silenceMs: number, replies: string[]): Promise<void> {
     const first = this.#lastNumber + 1;
@@ -41,7 +49,7 @@ export class ProbeChannel {
     const sending = this.#send(numbered);
     for (const index of commands.keys()) {
       const reply = await within(silenceMs, this.#reply(first + index));
-      if (reply === undefined) throw new ProtocolError("the probe closed the line");
+      if (reply === undefined) throw new LineClosedError();
       replies.push(reply);
     }
     const failure = await sending;

@@ -43,24 +43,24 @@ export interface QemuProcess {
   kill(): void;
 }
 
-/** A socket's path has 108 bytes at most, with the zero at its end. [man 7 unix] */
-const SOCKETS_DIR_MOST = 107 - "/probe".length;
-
 /** A comma separates options; doubled, it stands for itself. [QEMU: qemu-options, "Simple options"] */
 const optionValue = (text: string): string => text.replaceAll(",", ",,");
 
-/** The whole argument vector. */
-export function qemuArguments(plan: QemuPlan, socketsDir: string): string[] {
-  const socket = (name: string) => optionValue(join(socketsDir, name));
+/** Where the guest's console is written. */
+export const consolePath = ({ artifactsDir }: QemuPlan): string => join(artifactsDir, "console.log");
+
+/** The whole argument vector. `sockets` begins the names of both sockets. */
+export function qemuArguments(plan: QemuPlan, sockets: string): string[] {
+  const socket = (id: string) => `socket,id=${id},path=${sockets}-${id},abstract=on`;
   return [
     ...plan.command,
     ...["-accel", plan.accelerator, "-cpu", plan.accelerator === "kvm" ? "host" : "qemu64"],
     ...["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"],
     ...plan.machineArgs,
-    ...["-chardev", `file,id=console,path=${optionValue(join(plan.artifactsDir, "console.log"))}`],
+    ...["-chardev", `file,id=console,path=${optionValue(consolePath(plan))}`],
     ...["-serial", "chardev:console"],
-    ...["-qmp", `unix:${socket("qmp")}`],
-    ...["-chardev", `socket,id=control,path=${socket("probe")}`],
+    ...["-chardev", socket("qmp"), "-mon", "chardev=qmp,mode=control"],
+    ...["-chardev", socket("control")],
     ...["-device", `virtio-serial-pci,addr=${CONTROL_SLOT}`],
     ...["-device", "virtserialport,chardev=control,name=iovacheck.control"],
     ...(plan.firmware === undefined ? [] : ["-bios", plan.firmware]),
@@ -78,50 +78,49 @@ export function qemuArguments(plan: QemuPlan, socketsDir: string): string[] {
  * @throws CannotTestError when QEMU ends before it has connected, with its last words, or doesn't connect in time
  */
 export async function startQemu(plan: QemuPlan, limitMs: number): Promise<QemuProcess> {
-  const socketsDir = await Deno.makeTempDir({ prefix: "iovacheck-" });
+  const sockets = `iovacheck-${crypto.randomUUID()}`;
+  using qmpListener = listen(`${sockets}-qmp`);
+  using probeListener = listen(`${sockets}-control`);
+  const args = ["--pdeathsig", "KILL", "--", ...qemuArguments(plan, sockets)];
+  await Deno.writeTextFile(
+    join(plan.artifactsDir, "qemu-command.json"),
+    JSON.stringify(args.slice(3), null, 1),
+  );
+  const child = execa("setpriv", args, {
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: { file: join(plan.artifactsDir, "qemu-stderr.log") },
+    env: { ...plan.env },
+    reject: false,
+    // A group of its own: Ctrl-C is the harness's to answer.
+    detached: true,
+  });
+  const exit = child.then(async ({ exitCode, signal, shortMessage }): Promise<QemuExit> => ({
+    exitCode,
+    signal,
+    lastWords: await lastWords(plan.artifactsDir) ?? shortMessage ?? "",
+  }));
+  const kill = () => void child.kill("SIGKILL");
   try {
-    if (socketsDir.length > SOCKETS_DIR_MOST) {
-      throw new CannotTestError(`${socketsDir} is too long a path for sockets; set TMPDIR to a shorter one`);
-    }
-    using qmpListener = Deno.listen({ transport: "unix", path: join(socketsDir, "qmp") });
-    using probeListener = Deno.listen({ transport: "unix", path: join(socketsDir, "probe") });
-    const args = ["--pdeathsig", "KILL", "--", ...qemuArguments(plan, socketsDir)];
-    await Deno.writeTextFile(
-      join(plan.artifactsDir, "qemu-command.json"),
-      JSON.stringify(args.slice(3), null, 1),
-    );
-    const child = execa("setpriv", args, {
-      stdin: "ignore",
-      stdout: "ignore",
-      stderr: { file: join(plan.artifactsDir, "qemu-stderr.log") },
-      env: { ...plan.env },
-      reject: false,
-      // A group of its own: Ctrl-C is the harness's to answer.
-      detached: true,
-    });
-    const exit = child.then(async ({ exitCode, signal, shortMessage }): Promise<QemuExit> => ({
-      exitCode,
-      signal,
-      lastWords: await lastWords(plan.artifactsDir) ?? shortMessage ?? "",
-    }));
-    const kill = () => void child.kill("SIGKILL");
-    try {
-      const connected = Promise.race([
-        Promise.all([qmpListener.accept(), probeListener.accept()]),
-        exit.then((ended) => Promise.reject(new CannotTestError(exitText(ended)))),
-      ]);
-      const [qmp, probe] = await within(limitMs, connected);
-      return { qmp, probe, exit, kill };
-    } catch (error) {
-      kill();
-      await exit;
-      if (!(error instanceof SilenceError)) throw error;
-      throw new CannotTestError(`QEMU runs, but did not connect within ${limitMs} ms`, { cause: error });
-    }
-  } finally {
-    await Deno.remove(socketsDir, { recursive: true });
+    const connected = Promise.race([
+      Promise.all([qmpListener.accept(), probeListener.accept()]),
+      exit.then((ended) => Promise.reject(new CannotTestError(exitText(ended)))),
+    ]);
+    const [qmp, probe] = await within(limitMs, connected);
+    return { qmp, probe, exit, kill };
+  } catch (error) {
+    kill();
+    await exit;
+    if (!(error instanceof SilenceError)) throw error;
+    throw new CannotTestError(`QEMU runs, but did not connect within ${limitMs} ms`, { cause: error });
   }
 }
+
+/**
+ * A socket in the abstract namespace: without a file, it needs no folder and leaves none behind, however this
+ * process ends. [man 7 unix]
+ */
+const listen = (name: string): Deno.UnixListener => Deno.listen({ transport: "unix", path: `\0${name}` });
 
 /** `QEMU ended with exit code 1: …` */
 export function exitText({ exitCode, signal, lastWords }: QemuExit): string {

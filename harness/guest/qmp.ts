@@ -74,7 +74,8 @@ export class Qmp {
 
   /** Whoever still waits learns why in vain. */
   #rejectAll(cause: unknown): void {
-    const error = new QmpError("the connection to QEMU is closed", { cause });
+    const why = cause instanceof Error ? `: ${cause.message}` : "";
+    const error = new QmpError(`the connection to QEMU is closed${why}`, { cause });
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
   }

@@ -7,6 +7,8 @@
  * @module
  */
 
+import { CannotTestError, refusalText } from "../errors.ts";
+
 /** Version of the events' format, in the field `v` of every line. */
 export const EVENT_VERSION = 1;
 
@@ -158,6 +160,7 @@ export type Listener = (event: Event) => void;
 
 /** Writes events to a file and hands them to listeners. */
 export class EventLog implements Disposable {
+  readonly #path: string;
   readonly #file: Deno.FsFile;
   readonly #listeners = new Set<Listener>();
 
@@ -166,12 +169,22 @@ export class EventLog implements Disposable {
    * @throws Deno.errors.NotFound when the folder is missing
    */
   constructor(path: string) {
+    this.#path = path;
     this.#file = Deno.openSync(path, { append: true, create: true });
   }
 
-  /** Writes the event as one line, unbuffered, and then calls the listeners in the order they came. */
+  /**
+   * Writes the event as one line, unbuffered, and then calls the listeners in the order they came.
+   * @throws CannotTestError when the disk is full
+   */
   emit(event: Event): void {
-    writeAll(this.#file, new TextEncoder().encode(JSON.stringify({ v: EVENT_VERSION, ...event }) + "\n"));
+    const line = new TextEncoder().encode(JSON.stringify({ v: EVENT_VERSION, ...event }) + "\n");
+    try {
+      writeAll(this.#file, line);
+    } catch (error) {
+      const refusal = refusalText(error, this.#path);
+      throw refusal === undefined ? error : new CannotTestError(refusal, { cause: error });
+    }
     for (const listener of this.#listeners) listener(event);
   }
 

@@ -170,14 +170,14 @@ function tampering(apply: (state: State) => State): Scenario {
   return { ...scenario, steps };
 }
 
-t.test("a model that breaks its invariants is stopped where it does", async (t) => {
+t.test("a model that breaks its invariants is stopped where it does, and is no mistake in the file", async (t) => {
   const play = (apply: (state: State) => State) => {
     const scenario = tampering(apply);
     return predict(scenario, assignGroups(scenario, targetOf()), targetOf());
   };
   t.doesNotThrow(() => play((state) => state));
   t.throws(() => play((state) => ({ ...state, groups: new Map() })), {
-    name: "ConfigError",
+    name: "BrokenInvariant",
     message: /^seed\/a\.yaml:3:20: info: the model broke its own invariant: c0: group A is elsewhere$/,
   });
 });

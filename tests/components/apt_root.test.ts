@@ -74,6 +74,9 @@ t.test("which refusals mean that the lists are old", async (t) => {
   t.ok(isOutdated(refusal("E: Failed to fetch http://m.example/a.deb  404  Not Found [IP: ::1 80]")));
   t.ok(isOutdated(refusal("E: Version '9' for 'hello' was not found")));
   t.ok(isOutdated(refusal("E: Unable to locate package hello")));
+  t.notOk(
+    isOutdated(refusal("E: Failed to fetch http://m.example/a.deb  write (28: No space left on device)")),
+  );
   t.notOk(isOutdated(refusal("E: You don't have enough free space in /c/.")));
   t.notOk(isOutdated(new Error("404 Not Found")));
 });

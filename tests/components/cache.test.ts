@@ -9,6 +9,7 @@ import {
   listEntries,
   readEntry,
 } from "../../harness/components/cache.ts";
+import { run } from "../../harness/components/command.ts";
 import { FileLock } from "../../harness/components/file_lock.ts";
 import { recall, remember } from "../../harness/components/resolutions.ts";
 
@@ -93,6 +94,12 @@ t.test("a broken entry is rebuilt, with a message", async (t) => {
     "component.json cut short": (directory) => Deno.truncate(join(directory, "component.json"), 20),
     "a file missing": (directory) => Deno.remove(join(directory, "content")),
     "a file cut short": (directory) => Deno.truncate(join(directory, "content"), 0),
+    "a file of the same size": async (directory) => {
+      const path = join(directory, "content");
+      await Deno.writeTextFile(path, "b");
+      // The fill may have been in this very second.
+      await Deno.utime(path, new Date(0), new Date(Date.now() + 5_000));
+    },
   };
   for (const [name, damage] of Object.entries(damages)) {
     const context = contextOf(t.testdir());
@@ -102,6 +109,35 @@ t.test("a broken entry is rebuilt, with a message", async (t) => {
     t.equal(await Deno.readTextFile(join(directory, "content")), "a");
     t.match(context.messages, [/^probe\/a-.*: rebuilding, broken: /]);
   }
+});
+
+t.test("of an entry any of whose files could do harm, every file is watched", async (t) => {
+  const context = contextOf(t.testdir());
+  const whole: EntryRequest<null> = {
+    ...request("a"),
+    async fill(directory) {
+      await Deno.mkdir(join(directory, "deep"));
+      await Deno.writeTextFile(join(directory, "deep", "library"), "one");
+      await Deno.symlink("/no/such/target", join(directory, "link"));
+      return { data: null, required: "all" };
+    },
+  };
+  const { directory, component } = await ensureEntry(context, whole);
+  t.same(component.required, { "deep/library": 3 }, "links, which may lead anywhere, are no part of it");
+  t.same(context.messages, []);
+  await Deno.writeTextFile(join(directory, "deep", "library"), "more");
+  await ensureEntry(context, whole);
+  t.match(context.messages, [/rebuilding, broken: deep\/library has the wrong size$/]);
+});
+
+t.test("an entry that was copied or restored with its times is whole", async (t) => {
+  const context = contextOf(t.testdir());
+  const { directory } = await ensureEntry(context, request("a"));
+  await run("cp", ["--archive", directory, `${directory}.copy`]);
+  await Deno.remove(directory, { recursive: true });
+  await Deno.rename(`${directory}.copy`, directory);
+  await ensureEntry(context, request("a"));
+  t.same(context.messages, []);
 });
 
 t.test("calls at the same time fill once", async (t) => {

@@ -3,7 +3,6 @@ import { join, resolve } from "node:path";
 import { readTap, type TapOutput } from "./tap_output.ts";
 
 const ROOT = resolve(import.meta.dirname ?? ".", "../..");
-const CONFIG = join(ROOT, "deno.json");
 
 export interface Outcome {
   readonly code: number;
@@ -18,41 +17,53 @@ export interface Running {
   readonly outcome: Promise<Outcome>;
   /** Resolves when standard output holds this; rejects when it ends without. */
   printed(text: string): Promise<void>;
+  /** The same for standard error. */
+  told(text: string): Promise<void>;
   kill(signal: Deno.Signal): void;
 }
 
 export interface Options {
   /** The folder to start in; the project's by default. */
   readonly cwd?: string;
+  /** The project to start it from; the one that this file belongs to by default. */
+  readonly root?: string;
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** `deno task run ARGS` */
 export const startTask = (args: readonly string[], options: Options = {}): Running =>
-  start(["task", "--config", CONFIG, "run", ...args], options);
+  start(["task", "--config", configOf(options), "run", ...args], options);
 
 /** The same without `deno task` around it: the process is the harness itself. */
-export function startHarness(args: readonly string[]): Running {
-  const { tasks } = JSON.parse(Deno.readTextFileSync(CONFIG)) as { tasks: { run: { command: string } } };
+export function startHarness(args: readonly string[], options: Options = {}): Running {
+  const config = configOf(options);
+  const { tasks } = JSON.parse(Deno.readTextFileSync(config)) as { tasks: { run: { command: string } } };
   const [, ...words] = tasks.run.command.split(" ");
-  return start([...words, ...args], {});
+  return start([...words, ...args], options);
 }
+
+const configOf = ({ root = ROOT }: Options): string => join(root, "deno.json");
 
 /** Runs `deno task run` to its end. */
 export const run = (args: readonly string[], options: Options = {}): Promise<Outcome> =>
   startTask(args, options).outcome;
 
 /** The same for a run that gets to its guests. */
-export async function runGuests(args: readonly string[]): Promise<Outcome & { tap: TapOutput }> {
-  const outcome = await run(args);
+export async function runGuests(
+  args: readonly string[],
+  options: Options = {},
+): Promise<Outcome & { tap: TapOutput }> {
+  const outcome = await run(args, options);
   return { ...outcome, tap: readTap(outcome.stdout) };
 }
 
-function start(args: readonly string[], { cwd = ROOT }: Options): Running {
+function start(args: readonly string[], { root = ROOT, cwd = root, env = {} }: Options): Running {
   const child = new Deno.Command(Deno.execPath(), {
     args: [...args],
     cwd,
     // Set by the `deno task` that runs the tests, it would hide where this one starts.
-    env: { NO_COLOR: "1", INIT_CWD: cwd },
+    env: { NO_COLOR: "1", INIT_CWD: cwd, ...env },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -62,13 +73,22 @@ function start(args: readonly string[], { cwd = ROOT }: Options): Running {
   const outcome = Promise.all([child.status, stdout.whole, stderr.whole]).then((
     [{ code }, stdout, stderr],
   ) => ({ code, stdout, stderr: stderr.replace(/^Task run .*\n/, "") }));
+  const require = async (output: Text, text: string) => {
+    if (!await output.holds(text)) throw new Error(`it never printed ${text}: ${await stderr.whole}`);
+  };
   return {
     pid: child.pid,
     outcome,
-    printed: async (text) => {
-      if (!await stdout.holds(text)) throw new Error(`it never printed ${text}: ${await stderr.whole}`);
+    printed: (text) => require(stdout, text),
+    told: (text) => require(stderr, text),
+    kill: (signal) => {
+      try {
+        child.kill(signal);
+      } catch (error) {
+        // It was quicker, and is over.
+        if (!(error instanceof TypeError)) throw error;
+      }
     },
-    kill: (signal) => child.kill(signal),
   };
 }
 

@@ -10,6 +10,7 @@ import {
   type ConsoleVerdict,
   consoleVerdict,
   excerpt,
+  probesLastWords,
 } from "../../harness/guest/console.ts";
 
 const RECORDED = join(import.meta.dirname ?? ".", "../recorded/console");
@@ -34,7 +35,7 @@ const linesOf = (name: string): string[] => Deno.readTextFileSync(join(RECORDED,
 for (const [name, { verdict, complaint }] of Object.entries(CONSOLES)) {
   t.test(name, async (t) => {
     const lines = linesOf(name);
-    t.equal(consoleVerdict(lines.join("\n")), verdict);
+    t.equal(consoleVerdict(lines), verdict);
     const [shown, before] = [excerpt(lines), beforeComplaint(lines)];
     t.ok(shown.length <= 40, `${shown.length} of ${lines.length} lines are shown`);
     if (complaint) {
@@ -63,12 +64,51 @@ const LINES: readonly [line: string, verdict: ConsoleVerdict][] = [
   ["[ 1.0] Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b", "probe-death"],
   ["[ 1.0] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)", "probe-death"],
   ["[ 1.0] WARNING: CPU: 0 PID: 1 at x.c:1 f+0x1/0x2", "silent"],
-  ["[ 1.0] iovacheck probe: no port within 10 s", "silent"],
+  ["iovacheck probe: marks in the kernel log may get lost, printk_devkmsg: EINVAL", "silent"],
+  ["iovacheck probe: fatal signal SEGV while serving: map c0; turning the guest off", "probe-death"],
+  [
+    "[ 1.0] traps: init[1] general protection fault ip:401b2c sp:7ffc error:0 in init[401000+9d000]",
+    "silent",
+  ],
+  ["[ 1.0] init[1]: segfault at 8 ip 0000000000401b2c sp 00007ffc error 4 in init[401000+9d000]", "silent"],
+  ["[ 1.0] watchdog: BUG: soft lockup - CPU#0 stuck for 8s! [init:1]", "silent"],
+  ["[ 1.0] BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 31s!", "silent"],
+  ["[ 1.0] watchdog: BUG: hard LOCKUP on cpu 0", "silent"],
   ["", "silent"],
 ];
 
 t.test("single lines", async (t) => {
-  for (const [line, verdict] of LINES) t.equal(consoleVerdict(line), verdict, line);
+  for (const [line, verdict] of LINES) t.equal(consoleVerdict([line]), verdict, line);
+});
+
+/** How kernels say that something takes long. */
+const STALLS = [
+  "[ 9.1] watchdog: BUG: soft lockup - CPU#0 stuck for 8s! [init:1]",
+  "[ 9.1] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:",
+  "[ 9.1] rcu: INFO: rcu_sched self-detected stall on CPU",
+  "[ 9.1] INFO: task init:1 blocked for more than 8 seconds.",
+  "[ 9.1] BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 31s!",
+];
+
+t.test("a stall is no complaint, but worth showing", async (t) => {
+  const before = Array.from({ length: 50 }, (_, index) => `[ 1.${index}] says this and that`);
+  for (const stall of STALLS) {
+    t.notOk(complains([stall]), stall);
+    t.same(excerpt([...before, stall, "[ 9.2] Call Trace:"]), [stall, "[ 9.2] Call Trace:"]);
+  }
+});
+
+t.test("a kernel that died and takes the probe along has crashed", async (t) => {
+  const oops = "[ 1.0] Oops: invalid opcode: 0000 [#1] PREEMPT SMP";
+  const panic = "[ 1.1] Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b";
+  t.equal(consoleVerdict([oops, panic]), "crash");
+  t.equal(consoleVerdict([panic]), "probe-death");
+});
+
+t.test("the probe's last words", async (t) => {
+  const line = "iovacheck probe: fatal signal SEGV while serving: map c0 0x0; turning the guest off";
+  t.equal(probesLastWords(["[ 1.0] else", line]), "fatal signal SEGV while serving: map c0 0x0");
+  t.equal(probesLastWords(["iovacheck probe: marks may get lost"]), undefined);
 });
 
 t.test("marks of the probe are no complaints, whatever they say", async (t) => {

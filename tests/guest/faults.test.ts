@@ -21,6 +21,7 @@ interface Fault {
   readonly instead: string;
   readonly verdict: string;
   readonly reason: RegExp;
+  readonly replyTimeoutS?: number;
 }
 
 const FAULTS: readonly Fault[] = [
@@ -42,11 +43,27 @@ const FAULTS: readonly Fault[] = [
     name: "endless-loop",
     instead: "for (;;) cond_resched();",
     verdict: "hang",
-    reason: /no reply for 3000 ms/,
+    reason: /no reply for 3000 ms at or after unmap .*: the kernel is busy/,
+  },
+  {
+    name: "endless-loop-that-the-kernel-notices",
+    instead: "for (;;) cpu_relax();",
+    verdict: "hang",
+    reason:
+      /no reply for 16000 ms .*: the kernel is busy[^]*soft lockup - CPU#0 stuck[^]*vfio_iommu_type1_ioctl/,
+    replyTimeoutS: 16,
+  },
+  {
+    name: "endless-sleep-that-the-kernel-notices",
+    instead: "schedule_timeout_uninterruptible(MAX_SCHEDULE_TIMEOUT);",
+    verdict: "hang",
+    reason:
+      /no reply for 13000 ms .*: the kernel is idle[^]*INFO: task init:1 blocked for more than 5 seconds/,
+    replyTimeoutS: 13,
   },
 ];
 
-for (const { name, instead, verdict, reason } of FAULTS) {
+for (const { name, instead, verdict, reason, replyTimeoutS = 3 } of FAULTS) {
   t.test(`${name} is a ${verdict}`, async (t) => {
     const module = await buildMutant(KERNEL, name, [{
       in: "vfio_dma_do_unmap",
@@ -54,7 +71,8 @@ for (const { name, instead, verdict, reason } of FAULTS) {
       by: `if (size == 0x10000) ${instead} mutex_lock(&iommu->lock);`,
     }]);
     const dir = await outDir(t);
-    const args = ["--kernel", KERNEL, "--machine", "intel-iommu", "--module", module, "--reply-timeout", "3"];
+    const args = ["--kernel", KERNEL, "--machine", "intel-iommu", "--module", module];
+    args.push("--reply-timeout", String(replyTimeoutS));
     const { code, stderr, tap } = await runGuests([...args, "--out", dir, "smoke"]);
     t.equal(code, 1, "exit code", { stderr });
     t.same(tap.faults, []);

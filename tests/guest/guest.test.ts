@@ -63,6 +63,8 @@ interface Ending {
   readonly console?: string;
   readonly exitCode?: number;
   readonly loss: string;
+  readonly qmp?: Behaviour["qmp"];
+  readonly nonsense?: string;
   readonly message: RegExp;
 }
 
@@ -82,28 +84,72 @@ const ENDINGS: readonly Ending[] = [
     loss: "harness-fault",
     message: /probe died/,
   },
-  { name: "it hangs", console: "warning.log", loss: "hang", message: /^no reply for 300 ms/ },
+  {
+    name: "it hangs",
+    console: "warning.log",
+    loss: "hang",
+    message: /^no reply for 300 ms .*: the kernel is busy$/,
+  },
+  {
+    name: "it hangs with an idle processor",
+    qmp: { registers: "CPL=0 HLT=1" },
+    loss: "hang",
+    message: /: the kernel is idle, the probe waits in it$/,
+  },
+  {
+    name: "its probe spins",
+    qmp: { registers: "CPL=3 HLT=0" },
+    loss: "harness-fault",
+    message: /^no reply for 300 ms .*: the probe is busy in user space$/,
+  },
+  {
+    name: "QEMU has stopped it",
+    qmp: { status: "internal-error" },
+    loss: "harness-fault",
+    message: /: QEMU has stopped the guest \(internal-error\)$/,
+  },
+  {
+    name: "QEMU doesn't answer",
+    qmp: { silent: true },
+    loss: "harness-fault",
+    message: /: QEMU doesn't answer either$/,
+  },
+  {
+    name: "its probe talks nonsense",
+    nonsense: "7 ok",
+    loss: "harness-fault",
+    message: /^reply 2 expected, the probe sent "7 ok"/,
+  },
   { name: "QEMU ends", exitCode: 7, loss: "harness-fault", message: /^QEMU ended with exit code 7/ },
 ];
 
-for (const { name, console, exitCode, loss, message } of ENDINGS) {
+for (const { name, console, exitCode, loss, message, qmp, nonsense } of ENDINGS) {
   t.test(`a guest that is lost: ${name}`, async (t) => {
     const text = console === undefined ? "" : Deno.readTextFileSync(join(RECORDED, console));
     const stopsAt = { command: "map c0", ...(exitCode === undefined ? {} : { exitCode }) };
-    await using guest = await boot(t.testdir(), { greeting: GREETING, stopsAt, console: text });
+    const behaviour = { greeting: GREETING, stopsAt, console: text, ...(qmp ? { qmp } : {}) };
+    await using guest = await boot(t.testdir(), { ...behaviour, ...(nonsense ? { nonsense } : {}) });
     const lost = await lossOf(guest.request(["open c0", "map c0", "info c0"]));
     t.equal(lost.loss, loss);
     t.match(lost.message, message);
-    t.match(lost.message, / at or after map c0$/, "it names the request");
+    t.match(lost.message, / at or after map c0(:|$)/, "it names the request");
     t.same(lost.replies, ["ok"], "what came before is handed over");
     if (console === "panic.log") t.match(lost.console[0], /Kernel panic/);
   });
 }
 
+t.test("what the kernel complained about before it last answered doesn't explain its end", async (t) => {
+  const earlierConsole = "[ 1.0] BUG: sleeping function called from invalid context\n";
+  const behaviour = { greeting: GREETING, earlierConsole, console: "[ 2.0] later\n" };
+  await using guest = await boot(t.testdir(), { ...behaviour, stopsAt: { command: "map c0" } });
+  t.equal(await guest.ask("open c0"), "ok");
+  t.match(await lossOf(guest.ask("map c0")), { loss: "hang", console: ["[ 2.0] later"] });
+});
+
 t.test("a guest that never says a word", async (t) => {
   const limits = { ...LIMITS, bootTimeoutMs: 500 };
   const lost = await lossOf(boot(t.testdir(), {}, limits));
-  t.match(lost, { loss: "harness-fault", message: "no reply for 500 ms before the probe was reached" });
+  t.match(lost, { loss: "harness-fault", message: /^no reply for 500 ms before the probe was reached: / });
 });
 
 const WORDS: readonly [words: string, values: object][] = [

@@ -87,7 +87,7 @@ t.test("silence is told by what was waited for, after what came has been handed 
   t.same(replies, ["ok"], "half a line is silence");
 });
 
-const CLOSED = { name: "ProtocolError", message: "the probe closed the line" };
+const CLOSED = { name: "LineClosedError", message: "the probe closed the line" };
 
 t.test("a line that is closed in the middle, after what came has been handed over", async (t) => {
   const { pair, channel } = await open();

@@ -13,12 +13,21 @@ export interface Behaviour {
   readonly stopsAt?: { readonly command: string; readonly exitCode?: number };
   /** What it has written to the console by then. */
   readonly console?: string;
+  /** What it has written to the console when it greets. */
+  readonly earlierConsole?: string;
+  /** A line that it sends instead of stopping. */
+  readonly nonsense?: string;
+  /** What QMP says of the guest; `silent` answers nothing once the guest has stopped to answer. */
+  readonly qmp?: { readonly status?: string; readonly registers?: string; readonly silent?: boolean };
 }
 
-async function play({ greeting, replies = {}, stopsAt, console = "" }: Behaviour): Promise<void> {
-  const qmp = await connect(/^unix:(.*)$/);
-  const probe = await connect(/^socket,id=control,path=(.*)$/);
-  void answerQmp(qmp);
+async function play(behaviour: Behaviour): Promise<void> {
+  const { greeting, replies = {}, stopsAt, console = "", earlierConsole = "", nonsense } = behaviour;
+  const qmp = await connect(/^socket,id=qmp,path=(.*),abstract=on$/);
+  const probe = await connect(/^socket,id=control,path=(.*),abstract=on$/);
+  const consoleFile = valueLike(/^file,id=console,path=(.*)$/);
+  await Deno.writeTextFile(consoleFile, earlierConsole);
+  void answerQmp(qmp, behaviour);
   await send(qmp, '{"QMP": {}}');
   if (greeting !== undefined) await send(probe, `0 ${greeting}`);
   const left = new Map(Object.entries(replies).map(([command, list]) => [command, [...list]]));
@@ -28,23 +37,35 @@ async function play({ greeting, replies = {}, stopsAt, console = "" }: Behaviour
       await send(probe, `${number} ${left.get(command)?.shift() ?? "ok"}`);
       continue;
     }
-    await Deno.writeTextFile(valueLike(/^file,id=console,path=(.*)$/), console);
+    await Deno.writeTextFile(consoleFile, console, { append: true });
+    hasStopped = true;
+    if (nonsense !== undefined) await send(probe, nonsense);
     if (stopsAt.exitCode !== undefined) Deno.exit(stopsAt.exitCode);
     // Hangs: QMP alone is still answered.
     await new Promise(() => {});
   }
 }
 
-async function answerQmp(qmp: Deno.Conn): Promise<void> {
+let hasStopped = false;
+
+async function answerQmp(
+  qmp: Deno.Conn,
+  { qmp: { status = "running", registers = "CPL=0 HLT=0", silent = false } = {} }: Behaviour,
+): Promise<void> {
+  const returned: Readonly<Record<string, unknown>> = {
+    "query-status": { status },
+    "human-monitor-command": registers,
+  };
   for await (const line of linesOf(qmp)) {
     const { execute, id } = JSON.parse(line) as { execute: string; id: number };
-    await send(qmp, JSON.stringify({ return: {}, id }));
+    if (hasStopped && silent) continue;
+    await send(qmp, JSON.stringify({ return: returned[execute] ?? {}, id }));
     if (execute === "quit") Deno.exit(0);
   }
 }
 
 const connect = (option: RegExp): Promise<Deno.Conn> =>
-  Deno.connect({ transport: "unix", path: valueLike(option) });
+  Deno.connect({ transport: "unix", path: `\0${valueLike(option)}` });
 
 const valueLike = (option: RegExp): string =>
   Deno.args.flatMap((arg) => option.exec(arg)?.slice(1) ?? []).map((path) => path.replaceAll(",,", ","))[0] ??
