@@ -24,7 +24,7 @@ export const EXPECTATION_SHAPE = {
       'The answer: ok, any, an errno, or one per kernel version: {"<6.18": EINVAL, ">=6.18": EOVERFLOW}',
     ),
   returns: z.record(z.string(), z.union([z.string(), z.bigint()])).default({})
-    .describe("Values that the call returns: {size: 8KiB}, {dirty: 0x1000..0x2fff}"),
+    .describe("Values that the call returns: {size: 8KiB}, {dirty: 0x1000..0x2fff}, {caps: 2@0x18,3@0x38}"),
   in: PROCESS.optional().describe("The child that does it; left out, the main process"),
   holes: z.array(z.string()).optional()
     .describe("What the list of c0 then lacks, beside what every group of the machine lacks"),
@@ -65,9 +65,12 @@ export function contradiction(expectation: Expectation, told: Told): string | un
   return expectation.holes && contradictedHoles(expectation.holes, told);
 }
 
-/** A value as an answer has it: a number, or ranges joined by commas, or `-` for none. */
+/** What only answers have, not sums of addresses: `-` for none, `2@0x18` for a capability, `0x0/0x1000` for its fields. */
+const LITERAL = /^-$|[@/]/;
+
+/** A value as an answer has it: a number, or ranges joined by commas, or a literal. */
 function wantedText(value: string | bigint, symbols: Symbols): string {
-  if (value === "-") return value;
+  if (typeof value === "string" && LITERAL.test(value)) return value;
   const isRanges = typeof value === "string" && value.includes("..");
   if (!isRanges) return hex(evaluate(value, symbols));
   return value.split(",").map((range) => rangeText(parseRange(range, symbols))).join(",");

@@ -79,6 +79,16 @@ t.test("a wrong value is contradicted, also one that the answer lacks", async (t
   t.match(contradictions(unmap("{ bytes: 8KiB }")), [/the author expects bytes=0x2000, the model says ok/]);
 });
 
+t.test("capabilities are held against the answer letter by letter", async (t) => {
+  const info = (returns: string) => `  - info: c0\n    returns: ${returns}\n`;
+  const migration = "migration: 0x0/0x0/0x1000/0x10000000";
+  t.same(contradictions(info(`{ caps: "2@0x18,3@0x38,1@0x48", ${migration} }`), "6.12.117"), []);
+  t.match(contradictions(info('{ caps: "2@0x18,3@0x38,1@0x48" }'), "6.1.192"), [
+    /the author expects caps=2@0x18,3@0x38,1@0x48, the model says ok .*caps=2@0x18,3@0x38,1@0x44/,
+  ]);
+  t.match(contradictions(info("{ migration: 0x0/0x1/0x1000/0x10000000 }")), [/expects migration=0x0\/0x1/]);
+});
+
 const HOLES: readonly [name: string, step: string, holes: string, wrongAt: string | undefined][] = [
   ["none", "info: c0", "[]", undefined],
   ["one too many", "info: c0", '["0x1000..0x1fff"]', "0x1000 to be out of"],
