@@ -1,34 +1,18 @@
 /** Prediction: a scenario played on the model alone, which tells what to ask the guest and what to expect. */
 import { ConfigError, positionText } from "../config.ts";
 import { type Answer, answerText } from "../model/answer.ts";
-import { PAGE_SIZE } from "../model/constants.ts";
-import { brokenInvariants } from "../model/invariants.ts";
 import { HandleError } from "../model/lifecycle.ts";
-import { leakedAtClose, pinnedPages } from "../model/locked_memory.ts";
-import { hex } from "../model/range_list.ts";
+import { leakedAtClose } from "../model/locked_memory.ts";
 import { type DeviationName, deviationsOf, semanticsOf } from "../model/semantics.ts";
-import { initialState, type Outcome, type State } from "../model/state.ts";
+import { initialState } from "../model/state.ts";
 import type { KernelVersion } from "../model/version.ts";
-import type { Action, Changes } from "../scenario/action.ts";
 import { contradiction } from "../scenario/expectation.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import type { Step } from "../scenario/step.ts";
-import { readBackAction } from "../scenario/steps/info.ts";
 import { injectionActions } from "../scenario/steps/injection.ts";
 import { allowUnsafeInterruptsAction } from "../scenario/steps/parameter.ts";
-import { mappingsAlive } from "../scenario/steps/verify.ts";
 import type { Assignment, Target } from "./assignment.ts";
-
-/** One operation with its predictions. */
-export interface PredictedAction {
-  readonly action: Action;
-  /** Counts from 0; undefined for what prepares the scenario. */
-  readonly stepIndex: number | undefined;
-  /** What is right. */
-  readonly right: Answer;
-  /** What a kernel of this version says, known deviations included. */
-  readonly real: Answer;
-}
+import { BrokenInvariant, type PredictedAction, TwoModels } from "./two_models.ts";
 
 /** A scenario as it is going to be played. */
 export interface Prediction {
@@ -39,11 +23,6 @@ export interface Prediction {
   readonly leakedPages: bigint;
   /** Where the author disagrees with the model; the scenario or the model is wrong. */
   readonly contradictions: readonly ConfigError[];
-}
-
-/** The model contradicts itself: a fault of iovacheck, whatever the scenario asks for. */
-export class BrokenInvariant extends Error {
-  override readonly name: string = "BrokenInvariant";
 }
 
 /**
@@ -58,16 +37,16 @@ export function predict(
   assignment: Assignment,
   { version, memoryBytes }: Pick<Target, "version" | "memoryBytes">,
 ): Prediction {
-  const models = new TwoModels(version, assignment, memoryBytes / MAPPABLE_PART);
+  const models = new TwoModels(version, assignment.world, memoryBytes);
   const needsParameter = !assignment.plainGroup.iommu.isolatesInterrupts;
   for (const action of injectionActions(assignment.injected, assignment.world, scenario.listOrder)) {
-    models.execute(action, undefined);
+    models.execute(action);
   }
-  models.execute(allowUnsafeInterruptsAction(scenario.allowUnsafeInterrupts ?? needsParameter), undefined);
+  models.execute(allowUnsafeInterruptsAction(scenario.allowUnsafeInterrupts ?? needsParameter));
   const contradictions: ConfigError[] = [];
   for (const [index, step] of scenario.steps.entries()) {
     try {
-      const fault = models.play(step, index);
+      const fault = play(models, step, index, assignment);
       if (fault !== undefined) contradictions.push(new ConfigError(step.position, `${step.text}: ${fault}`));
     } catch (error) {
       const where = `${positionText(step.position)}: ${step.text}`;
@@ -77,74 +56,28 @@ export function predict(
     }
   }
   models.showMappings(scenario.steps.length - 1);
-  const { actions } = models;
+  const actions = models.takeActions();
   const leakedPages = leakedAtClose(models.real);
   const deviations = exercisedDeviations(actions, leakedPages, assignment, version);
   return { actions, deviations, leakedPages, contradictions };
 }
 
-/** How much of a guest's memory may be mapped at a time: the rest is for whoever else lives there. */
-const MAPPABLE_PART = 4n;
-
-/** The two models side by side. */
-class TwoModels {
-  readonly actions: PredictedAction[] = [];
-  right: State;
-  real: State;
-  readonly #assignment: Assignment;
-  readonly #mappableBytes: bigint;
-
-  constructor(version: KernelVersion, assignment: Assignment, mappableBytes: bigint) {
-    this.right = initialState(semanticsOf(version, new Set()), assignment.world);
-    this.real = initialState(semanticsOf(version, deviationsOf(version)), assignment.world);
-    this.#assignment = assignment;
-    this.#mappableBytes = mappableBytes;
+/** Plays one step with the read-backs that belong to it; returns what the author says otherwise. */
+function play(
+  models: TwoModels,
+  step: Step,
+  index: number,
+  { symbols, plainGroup }: Assignment,
+): string | undefined {
+  const actions = step.unfold({ symbols, state: () => models.real });
+  let answer: Answer = { errno: null, values: {} };
+  let next = actions.next();
+  while (!next.done) {
+    const { right, real } = models.perform(next.value, index);
+    answer = right.answer;
+    next = actions.next(real);
   }
-
-  /** Lets both models do one thing; both answers are kept. */
-  execute(action: Action, stepIndex: number | undefined): { right: Outcome; real: Outcome } {
-    const right = action.apply(this.right);
-    const real = action.apply(this.real);
-    this.right = right.state;
-    this.real = real.state;
-    this.actions.push({ action, stepIndex, right: right.answer, real: real.answer });
-    if (pinnedPages(real.state) * PAGE_SIZE > this.#mappableBytes) {
-      throw new RangeError(
-        `maps more than ${hex(this.#mappableBytes)} bytes, a quarter of the guest's memory`,
-      );
-    }
-    const broken = brokenInvariants(right.state)[0];
-    if (broken !== undefined) throw new BrokenInvariant(`the model broke its own invariant: ${broken}`);
-    return { right, real };
-  }
-
-  /** Plays one step with the read-backs that belong to it; returns what the author says otherwise. */
-  play(step: Step, index: number): string | undefined {
-    const { symbols, plainGroup } = this.#assignment;
-    const actions = step.unfold({ symbols, state: () => this.real });
-    let answer: Answer = { errno: null, values: {} };
-    let next = actions.next();
-    while (!next.done) {
-      const action = next.value;
-      const { right, real } = this.execute(action, index);
-      answer = right.answer;
-      this.#readBack(action.changes, index);
-      next = actions.next(real);
-    }
-    return contradiction(step.expect, { answer, state: this.right, plainGroup, symbols });
-  }
-
-  /** Whatever an action may have changed. No call lists the mappings, so each is shown to be there. */
-  #readBack(changes: Changes, index: number): void {
-    if (changes === "nothing") return;
-    this.execute(readBackAction, index);
-    if (changes === "groups") this.showMappings(index);
-  }
-
-  /** Shows that every mapping is there. */
-  showMappings(index: number): void {
-    for (const action of mappingsAlive(this.real)) this.execute(action, index);
-  }
+  return contradiction(step.expect, { answer, state: models.right, plainGroup, symbols });
 }
 
 /**

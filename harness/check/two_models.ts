@@ -1,0 +1,85 @@
+/** Two models in step: what is right, and what a kernel of a version does. */
+import type { Answer } from "../model/answer.ts";
+import { PAGE_SIZE } from "../model/constants.ts";
+import { brokenInvariants } from "../model/invariants.ts";
+import { pinnedPages } from "../model/locked_memory.ts";
+import { hex } from "../model/range_list.ts";
+import { deviationsOf, semanticsOf } from "../model/semantics.ts";
+import { initialState, type Outcome, type State } from "../model/state.ts";
+import type { KernelVersion } from "../model/version.ts";
+import type { World } from "../model/world.ts";
+import type { Action } from "../scenario/action.ts";
+import { readBackAction } from "../scenario/steps/info.ts";
+import { mappingsAlive } from "../scenario/steps/verify.ts";
+
+/** One operation with its predictions. */
+export interface PredictedAction {
+  readonly action: Action;
+  /** Counts from 0; undefined for what prepares the scenario. */
+  readonly stepIndex: number | undefined;
+  /** What is right. */
+  readonly right: Answer;
+  /** What a kernel of this version says, known deviations included. */
+  readonly real: Answer;
+}
+
+/** The model contradicts itself: a fault of iovacheck, whatever the scenario asks for. */
+export class BrokenInvariant extends Error {
+  override readonly name: string = "BrokenInvariant";
+}
+
+/** How much of a guest's memory may be mapped at a time: the rest is for whoever else lives there. */
+const MAPPABLE_PART = 4n;
+
+export class TwoModels {
+  right: State;
+  real: State;
+  readonly #mappableBytes: bigint;
+  #actions: PredictedAction[] = [];
+
+  constructor(version: KernelVersion, world: World, memoryBytes: bigint) {
+    this.right = initialState(semanticsOf(version, new Set()), world);
+    this.real = initialState(semanticsOf(version, deviationsOf(version)), world);
+    this.#mappableBytes = memoryBytes / MAPPABLE_PART;
+  }
+
+  /** What was predicted since this was last asked. */
+  takeActions(): readonly PredictedAction[] {
+    const taken = this.#actions;
+    this.#actions = [];
+    return taken;
+  }
+
+  /**
+   * Lets both models do one thing; both answers are kept.
+   * @throws RangeError for more memory than a guest has to spare, BrokenInvariant where the model goes wrong
+   */
+  execute(action: Action, stepIndex?: number): { right: Outcome; real: Outcome } {
+    const right = action.apply(this.right);
+    const real = action.apply(this.real);
+    this.right = right.state;
+    this.real = real.state;
+    this.#actions.push({ action, stepIndex, right: right.answer, real: real.answer });
+    if (pinnedPages(real.state) * PAGE_SIZE > this.#mappableBytes) {
+      throw new RangeError(
+        `maps more than ${hex(this.#mappableBytes)} bytes, a quarter of the guest's memory`,
+      );
+    }
+    const broken = brokenInvariants(right.state)[0];
+    if (broken !== undefined) throw new BrokenInvariant(`the model broke its own invariant: ${broken}`);
+    return { right, real };
+  }
+
+  /** The same, with a read-back of whatever it may have changed. No call lists the mappings, so each is shown to be there. */
+  perform(action: Action, stepIndex?: number): { right: Outcome; real: Outcome } {
+    const outcomes = this.execute(action, stepIndex);
+    if (action.changes !== "nothing") this.execute(readBackAction, stepIndex);
+    if (action.changes === "groups") this.showMappings(stepIndex);
+    return outcomes;
+  }
+
+  /** Shows that every mapping is there. */
+  showMappings(stepIndex?: number): void {
+    for (const action of mappingsAlive(this.real)) this.execute(action, stepIndex);
+  }
+}
