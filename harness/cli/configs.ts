@@ -2,6 +2,7 @@
 import { join, relative, resolve } from "node:path";
 import * as z from "zod";
 import { loadYaml } from "../config.ts";
+import { UsageError } from "../errors.ts";
 import { loadMachines, type Machine } from "../machine/machine.ts";
 import { loadScenarios, type Scenario, withoutDoubles } from "../scenario/scenario.ts";
 import { Specification } from "../scenario/specification.ts";
@@ -28,6 +29,19 @@ export async function loadPins(): Promise<z.infer<typeof PINS>> {
 export async function loadAllMachines(): Promise<Machine[]> {
   const files = await yamlFiles(join(CONFIGS, "machines"));
   return (await Promise.all(files.map((file) => loadMachines(file, shown(file))))).flat();
+}
+
+/**
+ * The machines of these names, in this order.
+ * @throws UsageError for a name that no machine has
+ */
+export async function loadMachinesNamed(names: readonly string[]): Promise<Machine[]> {
+  const all = await loadAllMachines();
+  return names.map((name) => {
+    const machine = all.find((machine) => machine.name === name);
+    if (machine) return machine;
+    throw new UsageError(`no machine is called ${name}; there are ${all.map(({ name }) => name).join(", ")}`);
+  });
 }
 
 /** Every scenario, folder by folder. */

@@ -1,5 +1,5 @@
 /** `iovacheck run`: the main job. */
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import process from "node:process";
 import { type Command, InvalidArgumentError } from "commander";
 import type { CellPlan } from "../check/cell.ts";
@@ -7,14 +7,15 @@ import { listRun } from "../check/listing.ts";
 import { planRun } from "../check/plan.ts";
 import { EXIT_INTERRUPTED, runCells } from "../check/run.ts";
 import type { Context } from "../components/types.ts";
-import { UsageError } from "../errors.ts";
 import type { WantedAccelerator } from "../guest/accelerator.ts";
 import { type Event, EventLog } from "../report/events.ts";
 import { ProgressLine } from "../report/progress.ts";
 import { TapReporter } from "../report/tap.ts";
 import { componentContext } from "./component_context.ts";
 import { Interruption } from "./interruption.ts";
-import { loadAllMachines, loadAllScenarios, loadAllSuites, loadPins } from "./configs.ts";
+import { loadAllScenarios, loadAllSuites, loadMachinesNamed, loadPins } from "./configs.ts";
+import { count, positive } from "./numbers.ts";
+import { freshFolder, makeFolder } from "./out_folder.ts";
 import { narrow } from "../scenario/narrow.ts";
 import { selectScenarios } from "../scenario/suite.ts";
 
@@ -42,20 +43,6 @@ interface Options {
 }
 
 const collect = (value: string, earlier: string[]): string[] => [...earlier, value];
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("write a whole number from 1 up");
-  return value;
-}
-
-function count(text: string): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
-    throw new InvalidArgumentError("write a whole number from 0 up");
-  }
-  return value;
-}
 
 export function register(program: Command): void {
   program.command("run")
@@ -121,7 +108,7 @@ async function run(named: string[], options: Options): Promise<void> {
 /** What is to be played on what. */
 async function wishOf(selectors: readonly string[], options: Options) {
   const pins = await loadPins();
-  const machines = await chosenMachines(options.machine);
+  const machines = await loadMachinesNamed(options.machine.length > 0 ? options.machine : DEFAULT_MACHINES);
   const selected = selectScenarios(
     await loadAllScenarios(),
     await loadAllSuites(),
@@ -184,41 +171,3 @@ const repeatedOptions = ({ accel, bootTimeout, replyTimeout }: Options): string[
 const isAbort = (error: unknown): boolean =>
   error instanceof Error &&
   (error.name === "AbortError" || ("isCanceled" in error && error.isCanceled === true));
-
-/** @throws UsageError for a folder that can't be made */
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    await Deno.mkdir(folder, { recursive: true });
-  } catch (error) {
-    throw new UsageError(`--out ${folder}: can't be made (${(error as Error).message})`, { cause: error });
-  }
-}
-
-/** @throws UsageError for a folder that holds a run already: two in one couldn't be told apart */
-async function freshFolder(asked: string | undefined): Promise<string> {
-  const folder = resolve(asked ?? join("out", timestamp()));
-  try {
-    await Deno.stat(join(folder, "events.jsonl"));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return folder;
-    throw new UsageError(`--out ${folder}: can't be looked into (${(error as Error).message})`, {
-      cause: error,
-    });
-  }
-  throw new UsageError(`--out ${asked}: holds an earlier run; name another folder or remove this one`);
-}
-
-async function chosenMachines(names: readonly string[]) {
-  const all = await loadAllMachines();
-  return (names.length > 0 ? names : DEFAULT_MACHINES).map((name) => {
-    const machine = all.find((machine) => machine.name === name);
-    if (machine) return machine;
-    throw new UsageError(`no machine is called ${name}; there are ${all.map(({ name }) => name).join(", ")}`);
-  });
-}
-
-/** `20261122-201530-4711`, unique among the runs of this machine. */
-function timestamp(): string {
-  const digits = new Date().toISOString().replace(/\D/g, "");
-  return `${digits.slice(0, 8)}-${digits.slice(8, 14)}-${Deno.pid}`;
-}
