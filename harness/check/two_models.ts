@@ -57,17 +57,19 @@ export class TwoModels {
   execute(action: Action, stepIndex?: number): { right: Outcome; real: Outcome } {
     const right = action.apply(this.right);
     const real = action.apply(this.real);
+    this.#actions.push({ action, stepIndex, right: right.answer, real: real.answer });
+    if (real.state !== this.real) this.#requireSpareMemory(real.state);
+    if (right.state !== this.right) requireInvariants(right.state);
     this.right = right.state;
     this.real = real.state;
-    this.#actions.push({ action, stepIndex, right: right.answer, real: real.answer });
-    if (pinnedPages(real.state) * PAGE_SIZE > this.#mappableBytes) {
-      throw new RangeError(
-        `maps more than ${hex(this.#mappableBytes)} bytes, a quarter of the guest's memory`,
-      );
-    }
-    const broken = brokenInvariants(right.state)[0];
-    if (broken !== undefined) throw new BrokenInvariant(`the model broke its own invariant: ${broken}`);
     return { right, real };
+  }
+
+  #requireSpareMemory(state: State): void {
+    if (pinnedPages(state) * PAGE_SIZE <= this.#mappableBytes) return;
+    throw new RangeError(
+      `maps more than ${hex(this.#mappableBytes)} bytes, a quarter of the guest's memory`,
+    );
   }
 
   /** The same, with a read-back of whatever it may have changed. No call lists the mappings, so each is shown to be there. */
@@ -82,4 +84,9 @@ export class TwoModels {
   showMappings(stepIndex?: number): void {
     for (const action of mappingsAlive(this.real)) this.execute(action, stepIndex);
   }
+}
+
+function requireInvariants(state: State): void {
+  const [broken] = brokenInvariants(state);
+  if (broken !== undefined) throw new BrokenInvariant(`the model broke its own invariant: ${broken}`);
 }

@@ -11,7 +11,7 @@ import { currentProcess, lockFault } from "./process.ts";
 import { hex, insideOneRange, type Range, U64_MAX } from "./range_list.ts";
 import type { Semantics } from "./semantics.ts";
 import type { Mapping, Outcome, State, Type1 } from "./state.ts";
-import { withMappings, withMappingsReplaced, withType1 } from "./type1_state.ts";
+import { withMappingAdded, withMappingsReplaced, withType1 } from "./type1_state.ts";
 
 export const MAP_READ = 1;
 export const MAP_WRITE = 2;
@@ -96,11 +96,10 @@ export function mapDma(state: State, key: string, request: MapRequest): Outcome 
   const tree = growsTree(semantics) ? withMapping(type1.tree, mapping) : undefined;
   if (typeof pinned === "string") {
     // The mapping is in the tree when its memory is looked at; taken out again, it leaves the tree turned.
-    const turned = withMappings(type1, type1.mappings, tree && withoutMapping(tree, mapping));
+    const turned = { ...type1, tree: tree && withoutMapping(tree, mapping) };
     return { state: tree ? withType1(state, key, turned) : state, answer: refused(pinned) };
   }
-  const mapped = withMappings(type1, [...type1.mappings, mapping], tree);
-  return { state: withType1(state, key, mapped), answer: ok() };
+  return { state: withType1(state, key, withMappingAdded(type1, mapping, tree)), answer: ok() };
 }
 
 function pinBacking(state: State, { size, flags, vaddr, backing }: MapRequest): bigint | Errno {
@@ -241,7 +240,8 @@ function unmapWithBitmap(
 }
 
 function withoutMappings(state: State, key: string, type1: Type1, removed: readonly Mapping[]): State {
-  const kept = type1.mappings.filter((mapping) => !removed.includes(mapping));
+  const gone = new Set(removed);
+  const mappings = type1.mappings.filter((mapping) => !gone.has(mapping));
   const tree = growsTree(state.semantics) ? removed.reduce(withoutMapping, type1.tree) : undefined;
-  return withType1(leak(state, removed), key, withMappings(type1, kept, tree));
+  return withType1(leak(state, removed), key, { ...type1, mappings, tree });
 }

@@ -5,18 +5,33 @@ import { MAIN_SPACE, type Mapping, type State } from "./state.ts";
 const mappingsOf = (state: State): readonly Mapping[] =>
   [...state.containers.values()].flatMap(({ type1 }) => type1?.mappings ?? []);
 
-const chargeOf = (mappings: readonly Mapping[], space: number): bigint =>
-  mappings.filter((mapping) => mapping.space === space)
-    .reduce((sum, mapping) => sum + mapping.lockedPages, 0n);
+/** Lists of mappings never change, so each is counted once: a long one is asked for after every step. */
+const counted = new WeakMap<readonly Mapping[], ReadonlyMap<number, bigint>>();
+
+/** Pages charged to each address space. */
+function chargesOf(mappings: readonly Mapping[]): ReadonlyMap<number, bigint> {
+  const known = counted.get(mappings);
+  if (known) return known;
+  const charges = new Map<number, bigint>();
+  for (const { space, lockedPages } of mappings) {
+    charges.set(space, (charges.get(space) ?? 0n) + lockedPages);
+  }
+  counted.set(mappings, charges);
+  return charges;
+}
+
+const sum = (pages: Iterable<bigint>): bigint => [...pages].reduce((total, some) => total + some, 0n);
+
+const allCharges = (state: State): ReadonlyMap<number, bigint>[] =>
+  [...state.containers.values()].map(({ type1 }) => chargesOf(type1?.mappings ?? []));
 
 /** Locked memory of an address space, in pages; the main process's by default: the charge of every mapping, and what leaked. */
 export const lockedPages = (state: State, space = MAIN_SPACE): bigint =>
-  chargeOf(mappingsOf(state), space) + (state.leakedPages.get(space) ?? 0n);
+  sum([...allCharges(state), state.leakedPages].map((charges) => charges.get(space) ?? 0n));
 
 /** Pages that all mappings together hold. */
 export const pinnedPages = (state: State): bigint =>
-  [...mappingsOf(state).map((mapping) => mapping.lockedPages), ...state.leakedPages.values()]
-    .reduce((sum, pages) => sum + pages, 0n);
+  sum([...allCharges(state), state.leakedPages].flatMap((charges) => [...charges.values()]));
 
 /** Mappings are gone; the pages of those that the kernel can't see any more stay pinned. [spec §12 R1a] */
 export function leak(state: State, removed: readonly Mapping[]): State {

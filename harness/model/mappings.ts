@@ -28,8 +28,29 @@ export const isHidden = (semantics: Semantics, mapping: Mapping): boolean =>
   semantics.deviations.has("map-at-the-top") && rangeOf(mapping).last === U64_MAX;
 
 /** The mappings with an address in the range, less hidden ones. */
-export const mappingsIn = (semantics: Semantics, type1: Type1, range: Range): readonly Mapping[] =>
-  type1.mappings.filter((mapping) => !isHidden(semantics, mapping) && overlaps(rangeOf(mapping), range));
+export function mappingsIn(
+  semantics: Semantics,
+  { mappings }: Pick<Type1, "mappings">,
+  range: Range,
+): readonly Mapping[] {
+  // Only kernels that can't see all of their mappings let them overlap.
+  if (semantics.deviations.has("map-at-the-top")) {
+    return mappings.filter((mapping) => !isHidden(semantics, mapping) && overlaps(rangeOf(mapping), range));
+  }
+  const first = firstWhere(mappings, (mapping) => rangeOf(mapping).last >= range.start);
+  return mappings.slice(first, firstWhere(mappings, ({ iova }) => iova > range.last));
+}
+
+/** Number of the first mapping for which it holds, as it then does for all that follow; their count where for none. */
+export function firstWhere(mappings: readonly Mapping[], holds: (mapping: Mapping) => boolean): number {
+  let [from, to] = [0, mappings.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (holds(mappings[middle]!)) to = middle;
+    else from = middle + 1;
+  }
+  return from;
+}
 
 /** Whether a lookup finds a mapping with an address in the range. */
 const findsSome = (semantics: Semantics, type1: Type1, range: Range): boolean =>

@@ -1,6 +1,6 @@
 /** Changes to the backend of a container, and to the mappings in it. */
-import type { MappingTree } from "./mapping_tree.ts";
-import { withReplaced } from "./mapping_tree.ts";
+import { type MappingTree, withReplaced } from "./mapping_tree.ts";
+import { firstWhere } from "./mappings.ts";
 import { entryOf, type Mapping, type State, type Type1, withEntry } from "./state.ts";
 
 /** The container with another backend. */
@@ -9,12 +9,11 @@ export function withType1(state: State, key: string, type1: Type1): State {
   return { ...state, containers: withEntry(state.containers, key, { ...container, type1 }) };
 }
 
-/** The backend with exactly these mappings, in whatever order they come. */
-export const withMappings = (
-  type1: Type1,
-  mappings: readonly Mapping[],
-  tree: MappingTree | undefined,
-): Type1 => ({ ...type1, mappings: [...mappings].sort((a, b) => (a.iova < b.iova ? -1 : 1)), tree });
+/** The backend with one mapping more, in its place. */
+export function withMappingAdded(type1: Type1, mapping: Mapping, tree: MappingTree | undefined): Type1 {
+  const place = firstWhere(type1.mappings, ({ iova }) => iova > mapping.iova);
+  return { ...type1, mappings: type1.mappings.toSpliced(place, 0, mapping), tree };
+}
 
 /** The backend with some mappings changed in what is no address. */
 export function withMappingsReplaced(type1: Type1, changed: ReadonlyMap<Mapping, Mapping>): Type1 {
