@@ -49,7 +49,7 @@ static bool take_memory(const struct option *options, uint64_t size, struct memo
 		reply_bad("no memory of this kind:", strerror(errno));
 		return false;
 	}
-	if (!options[MAP_PIERCED].given || memory_pierce(*memory, options[MAP_PIERCED].value))
+	if (!options[MAP_PIERCED].given || memory_pierce(memory, options[MAP_PIERCED].value))
 		return true;
 	memory_free(*memory);
 	reply_bad("the memory has no such page to make inaccessible", NULL);

@@ -165,24 +165,83 @@ static void *map_kind(size_t bytes, enum memory_kind kind)
 	return NULL;
 }
 
-struct memory memory_take(uint64_t size, enum memory_kind kind)
-{
-	size_t bytes = round_up(size);
+/*
+ * Small private memory that no mapping needs any more, by its number of pages. To have every page touched anew is most of
+ * what a small mapping costs, so the next of that size gets it as it is.
+ */
+#define SPARE_PAGES_MOST 16
+#define SPARES_MOST 1024
 
-	return (struct memory){ .address = map_kind(bytes, kind), .bytes = bytes };
+struct spare {
+	struct spare *next;
+};
+static struct spare *spares[SPARE_PAGES_MOST + 1];
+static unsigned int spare_count;
+
+static struct spare **spares_of(size_t bytes)
+{
+	return &spares[bytes / sysconf(_SC_PAGESIZE)];
 }
 
-bool memory_pierce(struct memory memory, uint64_t page)
+static void *take_spare(size_t bytes)
+{
+	struct spare **first = spares_of(bytes);
+	struct spare *spare = *first;
+
+	if (spare) {
+		*first = spare->next;
+		spare_count--;
+	}
+	return spare;
+}
+
+static void keep_spare(struct memory memory)
+{
+	struct spare **first = spares_of(memory.bytes), *spare = memory.address;
+
+	spare->next = *first;
+	*first = spare;
+	spare_count++;
+}
+
+static void free_spares(void)
 {
 	size_t page_size = sysconf(_SC_PAGESIZE);
 
-	return page < memory.bytes / page_size &&
-	       !mprotect((char *)memory.address + page * page_size, page_size, PROT_NONE);
+	for (size_t pages = 1; pages <= SPARE_PAGES_MOST; pages++)
+		for (void *spare; (spare = take_spare(pages * page_size));)
+			munmap(spare, pages * page_size);
+}
+
+struct memory memory_take(uint64_t size, enum memory_kind kind)
+{
+	size_t bytes = round_up(size);
+	bool reusable = kind == MEMORY_PRIVATE && bytes && bytes <= SPARE_PAGES_MOST * (size_t)sysconf(_SC_PAGESIZE);
+	void *spare = reusable ? take_spare(bytes) : NULL;
+
+	return (struct memory){
+		.address = spare ? spare : map_kind(bytes, kind),
+		.bytes = bytes,
+		.reusable = reusable,
+	};
+}
+
+bool memory_pierce(struct memory *memory, uint64_t page)
+{
+	size_t page_size = sysconf(_SC_PAGESIZE);
+
+	memory->reusable = false;
+	return page < memory->bytes / page_size &&
+	       !mprotect((char *)memory->address + page * page_size, page_size, PROT_NONE);
 }
 
 void memory_free(struct memory memory)
 {
-	if (memory.address)
+	if (!memory.address)
+		return;
+	if (memory.reusable && spare_count < SPARES_MOST)
+		keep_spare(memory);
+	else
 		munmap(memory.address, memory.bytes);
 }
 
@@ -221,4 +280,5 @@ void memory_drop_all(void)
 {
 	while (records)
 		drop(&records);
+	free_spares();
 }

@@ -10,6 +10,7 @@
 struct memory {
 	void *address; /* NULL when there is none of that size */
 	size_t bytes;
+	bool reusable; /* touched and accessible as a whole: the next mapping of that size may have it */
 };
 
 /* Kinds of memory, in the order of their names. */
@@ -28,7 +29,7 @@ extern const char *const memory_kind_names[];
 /* Memory of `size` bytes for a mapping; sets errno when there is none. */
 struct memory memory_take(uint64_t size, enum memory_kind kind);
 /* Makes the page of that number inaccessible; false when it isn't part of the memory. */
-bool memory_pierce(struct memory memory, uint64_t page);
+bool memory_pierce(struct memory *memory, uint64_t page);
 void memory_free(struct memory memory);
 
 /* Keeps memory for as long as the mapping of [iova, iova + size) in that container lives. */
