@@ -30,9 +30,11 @@ export const RULES: Record<string, readonly string[]> = {
   guest: ["type components", "errors", "config"],
   report: ["type model", "errors"],
   check: UNDER_CHECK,
+  bench: ["check", ...UNDER_CHECK],
   explore: ["check", ...UNDER_CHECK],
   bisect: ["check", ...UNDER_CHECK],
   cli: [
+    "bench",
     "bisect",
     "check",
     "components",

@@ -1,6 +1,7 @@
 /** The command table. */
 import process from "node:process";
 import { Command, CommanderError } from "commander";
+import { register as registerBench } from "./cli/bench.ts";
 import { register as registerCache } from "./cli/cache.ts";
 import { register as registerDoctor } from "./cli/doctor.ts";
 import { register as registerKernels } from "./cli/kernels.ts";
@@ -23,6 +24,7 @@ for (
   const register of [
     registerRun,
     registerScenarios,
+    registerBench,
     registerMachines,
     registerKernels,
     registerDoctor,

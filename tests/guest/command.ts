@@ -58,6 +58,10 @@ export async function runGuests(
   return { ...outcome, tap: readTap(outcome.stdout) };
 }
 
+/** Runs another task to its end. */
+export const runTask = (task: string, args: readonly string[]): Promise<Outcome> =>
+  start(["task", "--config", join(ROOT, "deno.json"), task, ...args], {}).outcome;
+
 function start(args: readonly string[], { root = ROOT, cwd = root, env = {} }: Options): Running {
   const child = new Deno.Command(Deno.execPath(), {
     args: [...args],
@@ -72,7 +76,7 @@ function start(args: readonly string[], { root = ROOT, cwd = root, env = {} }: O
   const stderr = new Text(child.stderr);
   const outcome = Promise.all([child.status, stdout.whole, stderr.whole]).then((
     [{ code }, stdout, stderr],
-  ) => ({ code, stdout, stderr: stderr.replace(/^Task run .*\n/, "") }));
+  ) => ({ code, stdout, stderr: stderr.replace(/^Task \w+ .*\n/, "") }));
   const require = async (output: Text, text: string) => {
     if (!await output.holds(text)) throw new Error(`it never printed ${text}: ${await stderr.whole}`);
   };

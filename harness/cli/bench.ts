@@ -1,0 +1,129 @@
+/** `iovacheck bench`: how fast it all is. */
+import process from "node:process";
+import type { Command } from "commander";
+import { bench, type BenchResult } from "../bench/bench.ts";
+import { MismatchError } from "../bench/comparison.ts";
+import type { CellPlan } from "../check/cell.ts";
+import { planRun } from "../check/plan.ts";
+import { EXIT_DIFFERENT, EXIT_INTERRUPTED } from "../check/run.ts";
+import { CannotTestError, UsageError } from "../errors.ts";
+import { GuestLost } from "../guest/guest.ts";
+import { componentContext, table } from "./component_context.ts";
+import { loadMachinesNamed, loadPins } from "./configs.ts";
+import { Interruption } from "./interruption.ts";
+import { count, positive } from "./numbers.ts";
+import { freshFolder } from "./out_folder.ts";
+
+const LIMITS = { bootTimeoutMs: 60_000, replyTimeoutMs: 20_000 };
+
+interface Options {
+  kernel?: string;
+  qemu?: string;
+  machine: string;
+  repeat: number;
+  seed: number;
+  steps: number;
+  roundTrips: number;
+  json?: string;
+  out?: string;
+}
+
+export function register(program: Command): void {
+  program.command("bench")
+    .description("measure boot, round trip, and compared steps per second")
+    .option("--kernel <spec>", "as for `iovacheck run`")
+    .option("--qemu <spec>", "as for `iovacheck run`")
+    .option("--machine <name>", "see `iovacheck machines`", "intel-iommu")
+    .option("--repeat <n>", "measure everything so many times", positive, 5)
+    .option("--seed <n>", "of the steps; each repetition has the next", count, 1)
+    .option("--steps <n>", "MAPs and UNMAPs per repetition", positive, 2000)
+    .option("--round-trips <n>", "requests one at a time per repetition", positive, 500)
+    .option("--json <file>", "write every single measurement as JSON")
+    .option("--out <dir>", "folder for logs (default: out/ and the time)")
+    .action(run);
+}
+
+async function run(options: Options): Promise<void> {
+  using interruption = new Interruption();
+  const { signal } = interruption;
+  try {
+    const plan = await planOf(options, signal);
+    const result = await bench(plan, { ...options, signal });
+    const { seed } = options;
+    const title = `${plan.id}, accelerator ${result.accelerator}, seed ${seed}\n`;
+    process.stdout.write(title + table([HEAD, ...rows(result)], [1, 2, 3]));
+    if (options.json !== undefined) await writeJson(options.json, { cell: plan.id, seed, ...result });
+  } catch (error) {
+    Deno.exitCode = signal.aborted ? EXIT_INTERRUPTED : exitCodeOf(error);
+  }
+}
+
+/** @throws UsageError, CannotTestError */
+async function planOf({ kernel, qemu, machine, out }: Options, signal: AbortSignal): Promise<CellPlan> {
+  const pins = await loadPins();
+  const [plan] = await planRun({
+    kernels: [kernel ?? pins.kernel],
+    qemus: [qemu ?? pins.qemu],
+    instead: { [pins.qemu]: pins["qemu-instead"] },
+    machines: await loadMachinesNamed([machine]),
+    scenarios: [],
+    modules: [],
+    accelerator: "auto",
+    repeatedOptions: [],
+    outDir: await freshFolder(out),
+    limits: LIMITS,
+    retries: 0,
+  }, { ...componentContext(), signal });
+  if (!plan) throw new RangeError("one kernel, QEMU and machine are one cell");
+  if (plan.skip !== undefined) throw new UsageError(`--machine ${machine}: ${plan.skip}`);
+  return plan;
+}
+
+/** What a kernel did wrong is told as `run` would; the rest is not the kernel's fault. */
+function exitCodeOf(error: unknown): number {
+  if (error instanceof GuestLost && error.loss === "harness-fault") {
+    throw new CannotTestError(error.message, { cause: error });
+  }
+  if (!(error instanceof GuestLost || error instanceof MismatchError)) throw error;
+  const console = error instanceof GuestLost ? error.console : [];
+  process.stderr.write([`iovacheck: ${error.message}`, ...console, ""].join("\n"));
+  return EXIT_DIFFERENT;
+}
+
+async function writeJson(file: string, result: object): Promise<void> {
+  try {
+    await Deno.writeTextFile(file, `${JSON.stringify(result, null, 2)}\n`);
+  } catch (error) {
+    throw new UsageError(`--json ${file}: can't be written (${(error as Error).message})`, { cause: error });
+  }
+}
+
+const HEAD = ["", "MEDIAN", "FROM", "TO", ""];
+
+function rows({ bootMs, roundTripMs, throughput }: BenchResult): string[][] {
+  const perStep = (part: "predictMs" | "compareMs" | "waitMs") =>
+    throughput.map(({ steps, [part]: spentMs }) => 1000 * spentMs / steps);
+  const perSecond = (part: "steps" | "actions") =>
+    throughput.map(({ durationMs, [part]: number }) => 1000 * number / durationMs);
+  return [
+    row("boot", bootMs, "ms"),
+    row("round trip", roundTripMs.map((ms) => 1000 * ms), "µs"),
+    row("compared steps", perSecond("steps"), "per second"),
+    row("compared answers", perSecond("actions"), "per second"),
+    row("predicting a step", perStep("predictMs"), "µs"),
+    row("comparing a step", perStep("compareMs"), "µs"),
+    row("waiting for a step", perStep("waitMs"), "µs"),
+  ];
+}
+
+function row(name: string, values: readonly number[], unit: string): string[] {
+  const shown = [median(values), Math.min(...values), Math.max(...values)];
+  return [name, ...shown.map((value) => value.toFixed(0)), unit];
+}
+
+/** The middle one, or the mean of the two in the middle. */
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const half = (sorted.length - 1) / 2;
+  return (sorted[Math.floor(half)]! + sorted[Math.ceil(half)]!) / 2;
+}
