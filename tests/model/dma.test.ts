@@ -1,5 +1,15 @@
 import t from "#tap";
-import { mapDma, type MapRequest, unmapDma, type UnmapRequest } from "../../harness/model/dma.ts";
+import { DIRTY_START, DIRTY_STOP, dirtyPages } from "../../harness/model/dirty.ts";
+import {
+  MAP_VADDR,
+  mapDma,
+  type MapRequest,
+  UNMAP_ALL_FLAG,
+  UNMAP_DIRTY_BITMAP_FLAG,
+  UNMAP_VADDR_FLAG,
+  unmapDma,
+  type UnmapRequest,
+} from "../../harness/model/dma.ts";
 import { lockedPages } from "../../harness/model/locked_memory.ts";
 import { open } from "../../harness/model/lifecycle.ts";
 import { exec, exit, fork, inProcess } from "../../harness/model/process.ts";
@@ -273,4 +283,208 @@ t.test("top-page: a mapping up to 2^64 [§4.3, §12 R1a]", async (t) => {
   const right = ["ok", "EEXIST", "ok size=0x1000", "ok size=0x0", "0 left"];
   t.same(answers(Play.real("7.3.4", WORLD)), right);
   t.same(answers(Play.right("6.12.117", WORLD)), right);
+});
+
+/** Those with VADDR. */
+const MODERN = KERNELS.slice(1);
+
+t.test("5.10 knows no VADDR [§4.1 row 2, §5.1 row 2]", async (t) => {
+  const play = started("5.10.262");
+  play.map(0x1000n);
+  t.equal(unmap(play, { flags: UNMAP_VADDR_FLAG }), "EINVAL");
+  t.equal(map(play, { flags: MAP_VADDR }), "EINVAL");
+});
+
+t.test("UNMAP with VADDR unmaps nothing [§5.2]", async (t) => {
+  for (const kernel of MODERN) {
+    const play = started(kernel);
+    play.map(0x1000n, 0x2000n);
+    play.map(0x4000n);
+    t.equal(unmap(play, { iova: 0n, size: 0x8000n, flags: UNMAP_VADDR_FLAG }), "ok size=0x3000", kernel);
+    t.equal(lockedPages(play.state), 3n);
+    t.equal(play.map(0x1000n), "EEXIST");
+    t.equal(play.unmap(0n, 0x8000n), "ok size=0x3000", "as if nothing had been");
+    t.equal(unmap(play, { flags: UNMAP_VADDR_FLAG }), "ok size=0x0", "of nothing");
+  }
+});
+
+t.test("one invalid mapping is one too many, and the others stay valid [§5.2]", async (t) => {
+  for (const kernel of MODERN) {
+    const play = started(kernel);
+    for (const iova of [0x1000n, 0x2000n, 0x3000n]) play.map(iova);
+    t.equal(unmap(play, { iova: 0x2000n, flags: UNMAP_VADDR_FLAG }), "ok size=0x1000");
+    const before = play.state;
+    for (const request of [{ iova: 0x1000n, size: 0x3000n }, { iova: 0n, size: 0n, flags: UNMAP_ALL_FLAG }]) {
+      const flags = UNMAP_VADDR_FLAG | ("flags" in request ? UNMAP_ALL_FLAG : 0);
+      t.equal(unmap(play, { ...request, flags }), "EINVAL", kernel);
+    }
+    t.equal(play.state, before);
+    t.equal(map(play, { iova: 0x1000n, flags: MAP_VADDR }), "EINVAL", "still valid");
+    t.equal(map(play, { iova: 0x2000n, flags: MAP_VADDR }), "ok");
+    t.equal(map(play, { iova: 0x2000n, flags: MAP_VADDR }), "EINVAL", "valid again");
+  }
+});
+
+t.test("UNMAP with VADDR goes with ALL, and bisects no more than without [§5.1, §5.2]", async (t) => {
+  for (const kernel of MODERN) {
+    const play = started(kernel);
+    play.map(0x1000n, 0x2000n);
+    t.equal(unmap(play, { iova: 0x1000n, flags: UNMAP_VADDR_FLAG }), "EINVAL", kernel);
+    const flags = UNMAP_VADDR_FLAG | UNMAP_ALL_FLAG;
+    t.equal(unmap(play, { iova: 0n, size: 0x1000n, flags }), "EINVAL");
+    t.equal(unmap(play, { iova: 0n, size: 0n, flags }), "ok size=0x2000");
+    t.equal(
+      unmap(play, { iova: 0n, size: 0n, flags: UNMAP_ALL_FLAG }),
+      "ok size=0x2000",
+      "invalid ones go, too",
+    );
+  }
+});
+
+t.test("UNMAP with VADDR under v1 rules [§5.2]", async (t) => {
+  for (const kernel of MODERN) {
+    const play = started(kernel, "a", 1n);
+    play.map(0x0n, 0x2000n);
+    play.map(0x2000n);
+    t.equal(unmap(play, { iova: 0x1000n, size: 0x2000n, flags: UNMAP_VADDR_FLAG }), "ok size=0x0", kernel);
+    t.equal(unmap(play, { iova: 0n, flags: UNMAP_VADDR_FLAG }), "ok size=0x2000", "whole");
+    t.equal(map(play, { iova: 0n, size: 0x2000n, flags: MAP_VADDR }), "ok");
+  }
+});
+
+t.test("MAP with VADDR: the mapping must be there, invalid, and exactly that one [§4.4]", async (t) => {
+  const table: [name: string, request: Partial<MapRequest>, answer: string][] = [
+    ["exactly", {}, "ok"],
+    ["nothing there", { iova: 0x10000n }, "ENOENT"],
+    ["nothing there, outside of the list", { iova: 1n << 50n }, "ENOENT"],
+    ["its first page", { size: 0x1000n }, "EINVAL"],
+    ["its last page", { iova: 0x2000n, size: 0x1000n }, "EINVAL"],
+    ["more than it", { size: 0x3000n }, "EINVAL"],
+    ["another one, which is valid", { iova: 0x8000n, size: 0x1000n }, "EINVAL"],
+    ["null, which nobody looks at", { vaddr: 0n }, "ok"],
+    ["a kernel's address, which nobody looks at", { vaddr: 1n << 63n }, "ok"],
+    ["a misaligned one", { vaddr: 1n }, "EINVAL"],
+    ["with access", { flags: MAP_VADDR | 1 }, "EINVAL"],
+  ];
+  for (const kernel of MODERN) {
+    for (const [name, request, answer] of table) {
+      const play = started(kernel);
+      play.map(0x1000n, 0x2000n);
+      play.map(0x8000n);
+      unmap(play, { size: 0x2000n, flags: UNMAP_VADDR_FLAG });
+      const before = play.state;
+      t.equal(map(play, { size: 0x2000n, flags: MAP_VADDR, ...request }), answer, `${kernel} ${name}`);
+      if (answer !== "ok") t.equal(play.state, before, `${kernel} ${name}: nothing changed`);
+      else t.equal(lockedPages(play.state), 3n, `${kernel} ${name}: charged as before`);
+    }
+  }
+});
+
+t.test("a vaddr that wraps [§4.1 rows 3b and 6]", async (t) => {
+  for (const [index, kernel] of MODERN.entries()) {
+    const play = started(kernel);
+    play.map(0x1000n, 0x2000n);
+    unmap(play, { size: 0x2000n, flags: UNMAP_VADDR_FLAG });
+    const answer = map(play, { size: 0x2000n, flags: MAP_VADDR, vaddr: TOP });
+    t.equal(answer, ["EINVAL", "EINVAL", "EOVERFLOW"][index], kernel);
+  }
+});
+
+t.test("while a vaddr is missing, others are mapped; a new one needs no budget [§4.4]", async (t) => {
+  for (const kernel of MODERN) {
+    const play = Play.real(kernel, WORLD);
+    play.state = { ...play.state, dmaEntryLimit: 2 };
+    play.start(3n, "a");
+    play.map(0x1000n);
+    unmap(play, { flags: UNMAP_VADDR_FLAG });
+    t.equal(play.map(0x2000n), "ok", kernel);
+    t.equal(play.map(0x3000n), "ENOSPC");
+    t.equal(map(play, { flags: MAP_VADDR }), "ok");
+  }
+});
+
+t.test("what an UNMAP with a dirty bitmap is refused for [§5.1 rows 3, 4, 9, 10]", async (t) => {
+  const E = "EINVAL";
+  const all = (answer: string) => [answer, answer, answer, answer];
+  const fine = all("ok size=0x3000 dirty=0x1000..0x3fff");
+  const table: [name: string, request: Partial<UnmapRequest>, answers: string[]][] = [
+    ["nothing wrong", {}, fine],
+    ["argsz 47", { argsz: 47 }, all(E)],
+    ["argsz 48", { argsz: 48 }, fine],
+    ["with ALL", { flags: UNMAP_DIRTY_BITMAP_FLAG | UNMAP_ALL_FLAG }, all(E)],
+    ["with ALL, for all", { iova: 0n, size: 0n, flags: UNMAP_DIRTY_BITMAP_FLAG | UNMAP_ALL_FLAG }, all(E)],
+    ["with VADDR", { flags: UNMAP_DIRTY_BITMAP_FLAG | UNMAP_VADDR_FLAG }, all(E)],
+    ["size 0", { size: 0n }, all(E)],
+    ["no bitmap", { bitmap: { bytes: 0n } }, all(E)],
+    ["a bitmap too small", { size: 65n * 0x1000n, bitmap: { bytes: 8n } }, all(E)],
+    ["a bitmap in the kernel", { bitmap: { data: 1n << 63n } }, all(E)],
+    ["a bit for two pages", { size: 0x4000n, bitmap: { pageSize: 0x2000n } }, all(E)],
+    ["wraps", { iova: TOP, size: 0x2000n }, [E, E, E, "EOVERFLOW"]],
+    ["wraps, and no bitmap", { iova: TOP, size: 0x2000n, bitmap: { bytes: 0n } }, all(E)],
+    ["cuts a mapping", { size: 0x2000n }, all(E)],
+    ["nothing there", { iova: 0x8000n }, all("ok size=0x0 dirty=-")],
+    ["nothing there, and no memory", { iova: 0x8000n, bitmap: { data: 0x1000n } }, all("ok size=0x0")],
+    ["no memory", { bitmap: { data: 0x1000n } }, all("EFAULT")],
+    ["no memory, but cuts a mapping", { size: 0x2000n, bitmap: { data: 0x1000n } }, all(E)],
+  ];
+  for (const [index, kernel] of KERNELS.entries()) {
+    for (const [name, request, answers] of table) {
+      const play = started(kernel);
+      play.run(dirtyPages, "c", DIRTY_START);
+      play.map(0x1000n);
+      play.map(0x2000n, 0x2000n);
+      const before = play.state;
+      const answer = unmap(play, { size: 0x3000n, flags: UNMAP_DIRTY_BITMAP_FLAG, ...request });
+      t.equal(answer, answers[index], `${kernel} ${name}`);
+      if (answers[index] === E) t.equal(play.state, before, `${kernel} ${name}: nothing changed`);
+    }
+  }
+});
+
+t.test("no dirty bitmap unless tracking [§5.1 row 10]", async (t) => {
+  for (const kernel of KERNELS) {
+    const play = started(kernel);
+    play.map(0x1000n);
+    for (const flags of [DIRTY_START, DIRTY_STOP]) play.run(dirtyPages, "c", flags);
+    t.equal(unmap(play, { flags: UNMAP_DIRTY_BITMAP_FLAG }), "EINVAL", kernel);
+    t.equal(play.map(0x1000n), "EEXIST");
+  }
+});
+
+t.test("bits count from the request's address [§5.2, §7.3]", async (t) => {
+  for (const kernel of KERNELS) {
+    const play = started(kernel);
+    play.run(dirtyPages, "c", DIRTY_START);
+    play.map(0x101000n, 0x4000n);
+    const answer = unmap(play, { iova: 0x100000n, size: 0x10000n, flags: UNMAP_DIRTY_BITMAP_FLAG });
+    t.equal(answer, "ok size=0x4000 dirty=0x101000..0x104fff", kernel);
+    t.equal(lockedPages(play.state), 0n);
+  }
+});
+
+t.test("where the bitmap ends early, what came before is gone [§5.2]", async (t) => {
+  for (const kernel of KERNELS) {
+    const play = started(kernel);
+    play.run(dirtyPages, "c", DIRTY_START);
+    for (const page of [0n, 1n, 64n, 128n]) play.map(page * 0x1000n);
+    const request = { iova: 0n, size: 129n * 0x1000n, flags: UNMAP_DIRTY_BITMAP_FLAG };
+    t.equal(unmap(play, { ...request, bitmap: { accessibleBytes: 8n } }), "EFAULT", kernel);
+    t.same(play.type1.mappings.map(({ iova }) => iova), [0x40000n, 0x80000n]);
+    t.equal(lockedPages(play.state), 2n);
+    t.equal(unmap(play, request), "ok size=0x2000 dirty=0x40000..0x40fff,0x80000..0x80fff", "the rest");
+  }
+});
+
+t.test("mappings are kept by their addresses, in whatever order they come and go", async (t) => {
+  for (const kernel of KERNELS) {
+    const play = started(kernel);
+    for (const iova of [0x5000n, 0x1000n, 0x9000n, 0x3000n, 0x7000n]) play.map(iova);
+    play.unmap(0x5000n);
+    play.map(0x4000n);
+    t.same(
+      play.type1.mappings.map(({ iova }) => iova),
+      [0x1000n, 0x3000n, 0x4000n, 0x7000n, 0x9000n],
+      kernel,
+    );
+  }
 });

@@ -4,17 +4,21 @@ import {
   close,
   deviceClose,
   deviceOpen,
+  deviceOpenMisnamed,
   groupClose,
   groupOpen,
   groupSetContainer,
+  groupSetContainerTo,
   groupStatus,
   groupUnsetContainer,
   HandleError,
+  NO_CONTAINERS,
   open,
   setIommu,
 } from "../../harness/model/lifecycle.ts";
 import { getInfo } from "../../harness/model/info.ts";
 import { lockedPages } from "../../harness/model/locked_memory.ts";
+import { exit, fork, inProcess } from "../../harness/model/process.ts";
 import { KERNELS, Play } from "./play.ts";
 import { AMD, group, INTEL, MSI, VIRTIO, worldOf } from "./worlds.ts";
 
@@ -202,4 +206,94 @@ t.test("a scenario that uses handles out of order is told so", async (t) => {
     ["device a.0 is open already", () => play.run(deviceOpen, "a.0", "a")],
   ];
   for (const [message, misuse] of misuses) t.throws(misuse, new HandleError(message));
+});
+
+t.test("SET_CONTAINER of what is no container [§1.4 rows 2–6]", async (t) => {
+  const E = "EINVAL";
+  const alone = { negative: [E, "EBADF", "EBADF", "EBADF"], closed: Array(4).fill("EBADF") };
+  const joined = { negative: [E, "EBADF", "EBADF", "EBADF"], closed: [E, "EBADF", "EBADF", "EBADF"] };
+  const outside: Record<string, string[]> = { ...alone, "other-file": [E, E, "EBADFD", "EBADFD"] };
+  const inside: Record<string, string[]> = { ...joined, "other-file": [E, E, E, E] };
+  for (const [index, kernel] of KERNELS.entries()) {
+    const play = Play.right(kernel, WORLD);
+    play.run(groupOpen, "a");
+    for (const what of NO_CONTAINERS) {
+      t.equal(play.run(groupSetContainerTo, "a", what), outside[what]?.[index], `${kernel} ${what}`);
+    }
+    t.equal(play.run(groupStatus, "a"), "ok flags=0x1", "in none");
+    play.run(open, "c");
+    play.run(groupSetContainer, "a", "c");
+    for (const what of NO_CONTAINERS) {
+      const name = `${kernel} ${what}, in a container`;
+      t.equal(play.run(groupSetContainerTo, "a", what), inside[what]?.[index], name);
+    }
+    t.same(play.state.containers.get("c")?.groups, ["a"]);
+  }
+  t.throws(() => Play.right("6.12", WORLD).run(groupSetContainerTo, "a", "closed"), HandleError);
+});
+
+t.test("GET_DEVICE_FD by a wrong name [§1.6]", async (t) => {
+  const names: [behind: string | undefined, answer: string][] = [
+    [undefined, "ENODEV"],
+    ["0", "ENODEV"],
+    [".1", "ENODEV"],
+    [" trailing", "EINVAL"],
+    [" vf_token=1", "EINVAL"],
+  ];
+  for (const kernel of KERNELS) {
+    for (const [behind, answer] of names) {
+      const play = Play.right(kernel, WORLD);
+      const ask = () => play.run(deviceOpenMisnamed, "a", behind);
+      const early = kernel === "5.10.262" ? "EINVAL" : answer;
+      play.run(groupOpen, "a");
+      t.equal(ask(), early, `${kernel} ${behind}: in no container`);
+      play.run(open, "c");
+      play.run(groupSetContainer, "a", "c");
+      t.equal(ask(), early, `${kernel} ${behind}: no IOMMU`);
+      play.run(setIommu, "c", 3n);
+      t.equal(ask(), answer, `${kernel} ${behind}: ready`);
+      t.equal(play.run(groupUnsetContainer, "a"), "ok", "no device was opened");
+    }
+  }
+});
+
+t.test("a wrong name of a group that isn't viable [§1.6]", async (t) => {
+  const play = Play.right("5.10.262", WORLD);
+  play.start(3n, "taken");
+  t.equal(play.run(deviceOpenMisnamed, "taken", undefined), "EINVAL");
+});
+
+t.test("what one of two processes closes stays open [§1.6]", async (t) => {
+  const play = Play.right("6.12", WORLD);
+  play.start(3n, "a");
+  play.run(deviceOpen, "a.0", "a");
+  play.run(fork, "p");
+  play.map(0n);
+  t.equal(play.run(deviceClose, "a.0"), "ok");
+  t.equal(play.run(groupUnsetContainer, "a"), "EBUSY", "the child has the device");
+  t.equal(play.run(inProcess, "p", (state) => deviceClose(state, "a.0")), "ok");
+  t.equal(play.run(inProcess, "p", (state) => groupClose(state, "a")), "ok");
+  t.equal(play.run(groupStatus, "a"), "ok flags=0x3", "its parent has the group");
+  t.equal(play.run(close, "c"), "ok");
+  t.equal(play.run(groupClose, "a"), "ok");
+  t.equal(lockedPages(play.state), 0n);
+  t.same(play.state.containers.get("c")?.holders, ["p"], "and the child the container, as new");
+  t.equal(play.run(inProcess, "p", (state) => getInfo(state, "c")), "EINVAL");
+  t.equal(play.run(exit, "p"), "ok");
+  t.equal(play.state.containers.size + play.state.groups.size, 0);
+});
+
+t.test("what only the child opened goes with it [§1.6]", async (t) => {
+  const play = Play.right("6.12", WORLD);
+  play.run(fork, "p");
+  play.run(inProcess, "p", (state) => open(state, "c"));
+  play.run(inProcess, "p", (state) => groupOpen(state, "a"));
+  play.run(inProcess, "p", (state) => groupSetContainer(state, "a", "c"));
+  t.equal(play.run(inProcess, "p", (state) => setIommu(state, "c", 3n)), "ok");
+  t.throws(() => play.run(close, "c"), new HandleError("container c is not open"));
+  t.throws(() => play.run(groupStatus, "a"), new HandleError("group a is not open"));
+  t.equal(play.run(groupOpen, "a"), "EBUSY");
+  play.run(exit, "p");
+  t.equal(play.run(groupOpen, "a"), "ok");
+  t.equal(play.state.containers.size, 0);
 });

@@ -1,8 +1,10 @@
 import t from "#tap";
+import { MAP_VADDR, mapDma, UNMAP_VADDR_FLAG } from "../../harness/model/dma.ts";
 import { lockedPages } from "../../harness/model/locked_memory.ts";
 import {
   close,
   groupClose,
+  groupOpen,
   groupSetContainer,
   groupUnsetContainer,
   open,
@@ -279,4 +281,46 @@ t.test("two containers don't know of each other", async (t) => {
   t.equal(play.run(groupSetContainer, "wide", "d"), "ok");
   t.equal(play.run(setIommu, "d", 3n), "ok");
   t.equal(rangeListText(play.type1.list), LIST_A);
+});
+
+t.test("no group joins while a vaddr is missing [§2.1 row 1, §12 R6]", async (t) => {
+  const PAGE = 0x1000n;
+  const mends: [name: string, mend: (play: Play) => string][] = [
+    ["a new vaddr", (play) => play.run(mapDma, "c", { iova: 0n, size: PAGE, flags: MAP_VADDR })],
+    ["unmapped", (play) => play.unmap(0n)],
+  ];
+  for (const kernel of KERNELS.slice(1)) {
+    for (const [name, mend] of mends) {
+      const play = Play.real(kernel, WORLD);
+      play.start(3n, "a");
+      play.map(0n);
+      play.map(0x40000000n);
+      play.unmap(0n, PAGE, UNMAP_VADDR_FLAG);
+      play.run(groupOpen, "b");
+      const before = play.state;
+      t.equal(play.run(groupSetContainer, "b", "c"), "EBUSY", `${kernel}: before the conflict is seen`);
+      t.equal(play.state, before, "nothing changed");
+      t.match(mend(play), /^ok/, name);
+      t.equal(play.run(groupSetContainer, "b", "c"), "EINVAL", `${kernel} ${name}: the conflict`);
+      play.unmap(0x40000000n);
+      t.equal(play.run(groupSetContainer, "b", "c"), "ok", `${kernel} ${name}`);
+    }
+  }
+});
+
+t.test("a missing vaddr comes before a failing collection, and keeps no group from leaving [§2.1, §3.1]", async (t) => {
+  for (const kernel of KERNELS.slice(1)) {
+    const play = Play.real(kernel, WORLD);
+    play.start(3n, "a", "relaxable");
+    play.map(0n);
+    play.unmap(0n, 0x1000n, UNMAP_VADDR_FLAG);
+    play.state = { ...play.state, failingCollection: 1 };
+    t.equal(play.join("b"), "EBUSY", kernel);
+    t.equal(play.state.failingCollection, 1, "nothing was collected");
+    play.state = { ...play.state, failingCollection: 0 };
+    t.equal(play.run(groupUnsetContainer, "relaxable"), "ok");
+    t.equal(play.run(groupUnsetContainer, "a"), "ok");
+    t.equal(play.join("b"), "ok", "as new");
+    t.equal(play.run(setIommu, "c", 3n), "ok");
+  }
 });
