@@ -4,8 +4,16 @@ import { PAGE_SIZE } from "./constants.ts";
 import { type BitmapRequest, descriptionFault, fillBitmap } from "./dirty_bitmap.ts";
 import { openContainer } from "./lifecycle.ts";
 import { leak } from "./locked_memory.ts";
-import { findMapping, mappingsFrom, trueEnd, withMapping, withoutMapping } from "./mapping_tree.ts";
-import { bisects, isAligned, isTaken, mappingsIn, rangeOf, wraps } from "./mappings.ts";
+import {
+  findMapping,
+  grownBy,
+  mappingsFrom,
+  prunedBy,
+  treeOf,
+  trueEnd,
+  withoutMapping,
+} from "./mapping_tree.ts";
+import { bisects, isAligned, isTaken, mappingsIn, rangeOf, searchesTree, wraps } from "./mappings.ts";
 import { type Backing, pin } from "./pinning.ts";
 import { currentProcess, lockFault } from "./process.ts";
 import { hex, insideOneRange, type Range, U64_MAX } from "./range_list.ts";
@@ -50,7 +58,7 @@ const mapFlags = ({ knowsUnmapAll }: Semantics): number =>
 const unmapFlags = ({ knowsUnmapAll }: Semantics): number =>
   UNMAP_DIRTY_BITMAP_FLAG | (knowsUnmapAll ? UNMAP_ALL_FLAG | UNMAP_VADDR_FLAG : 0);
 
-/** Whether the shape of the kernel's tree decides what a lookup finds. */
+/** Whether the shape of the kernel's tree may come to decide what a lookup finds. */
 const growsTree = (semantics: Semantics): boolean => missesTop(semantics) || searchesAnew(semantics);
 const missesTop = ({ deviations }: Semantics): boolean => deviations.has("map-at-the-top");
 const searchesAnew = ({ deviations }: Semantics): boolean => deviations.has("unmap-by-tree");
@@ -93,11 +101,12 @@ export function mapDma(state: State, key: string, request: MapRequest): Outcome 
   const pinned = pinBacking(state, request);
   const lockedPages = typeof pinned === "string" ? 0n : pinned;
   const mapping = { iova, size, lockedPages, space, madeBy, isInvalid: false, staleBits: 0n };
-  const tree = growsTree(semantics) ? withMapping(type1.tree, mapping) : undefined;
+  const tree = growsTree(semantics) ? grownBy(type1.tree, mapping) : undefined;
   if (typeof pinned === "string") {
-    // The mapping is in the tree when its memory is looked at; taken out again, it leaves the tree turned.
-    const turned = { ...type1, tree: tree && withoutMapping(tree, mapping) };
-    return { state: tree ? withType1(state, key, turned) : state, answer: refused(pinned) };
+    // The mapping is in the tree when its memory is looked at; taken out again, it leaves the others turned.
+    const turns = tree !== undefined && type1.mappings.length > 0;
+    const after = turns ? withType1(state, key, { ...type1, tree: prunedBy(tree, mapping) }) : state;
+    return { state: after, answer: refused(pinned) };
   }
   return { state: withType1(state, key, withMappingAdded(type1, mapping, tree)), answer: ok() };
 }
@@ -154,8 +163,10 @@ function isUnmapRefused(semantics: Semantics, type1: Type1, request: UnmapReques
   }
   if (type1.unmapRules === 1 || wantsAll(request)) return false;
   const range = rangeOf(request);
-  const found = missesTop(semantics)
-    ? [range.start, range.last].flatMap((at) => findMapping(type1.tree, { start: at, last: at }) ?? [])
+  const found = searchesTree(semantics, type1)
+    ? [range.start, range.last].flatMap((at) =>
+      findMapping(treeOf(type1.tree), { start: at, last: at }) ?? []
+    )
     : mappingsIn(semantics, type1, range);
   return found.some((mapping) => bisects(range, mapping));
 }
@@ -163,20 +174,22 @@ function isUnmapRefused(semantics: Semantics, type1: Type1, request: UnmapReques
 /** The mappings that a valid UNMAP is about. [spec §5.2, §5.3] */
 function targets(semantics: Semantics, type1: Type1, request: UnmapRequest): readonly Mapping[] {
   const { mappings, unmapRules, tree } = type1;
-  if (wantsAll(request)) return missesTop(semantics) ? mappingsFrom(tree, 0n) : mappings;
+  if (wantsAll(request)) return searchesTree(semantics, type1) ? mappingsFrom(treeOf(tree), 0n) : mappings;
   const range = rangeOf(request);
   if (semantics.deviations.has("unmap-to-the-end") && range.last === U64_MAX) return [];
   if (searchesAnew(semantics)) return targetsInTurn(semantics, type1, range);
-  const found = missesTop(semantics) && semantics.knowsUnmapAll
-    ? mappingsFrom(tree, range.start).filter(({ iova }) => iova <= range.last)
+  const found = searchesTree(semantics, type1) && semantics.knowsUnmapAll
+    ? mappingsFrom(treeOf(tree), range.start).filter(({ iova }) => iova <= range.last)
     : mappingsIn(semantics, type1, range);
   if (unmapRules === 1 && found.some(({ iova }) => iova < range.start)) return [];
   return found;
 }
 
 /** One mapping after the other, from the root; by the rules of v1 until one is met that starts before the range. */
-function targetsInTurn(semantics: Semantics, { tree, unmapRules }: Type1, range: Range): readonly Mapping[] {
+function targetsInTurn(semantics: Semantics, type1: Type1, range: Range): readonly Mapping[] {
+  const { unmapRules } = type1;
   const endOf = missesTop(semantics) ? undefined : trueEnd;
+  let tree = treeOf(type1.tree);
   const found: Mapping[] = [];
   for (;;) {
     const next = findMapping(tree, range, endOf);
@@ -242,6 +255,7 @@ function unmapWithBitmap(
 function withoutMappings(state: State, key: string, type1: Type1, removed: readonly Mapping[]): State {
   const gone = new Set(removed);
   const mappings = type1.mappings.filter((mapping) => !gone.has(mapping));
-  const tree = growsTree(state.semantics) ? removed.reduce(withoutMapping, type1.tree) : undefined;
+  const isEmpty = mappings.length === 0;
+  const tree = isEmpty || !growsTree(state.semantics) ? undefined : removed.reduce(prunedBy, type1.tree);
   return withType1(leak(state, removed), key, { ...type1, mappings, tree });
 }

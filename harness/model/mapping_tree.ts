@@ -4,7 +4,7 @@
  * search anew for each mapping to unmap, and give up at one that they may not cut.
  * [spec §4.3, §5.2, §12 R1a, R1c; kernel: vfio_find_dma, vfio_find_dma_first_node, vfio_link_dma, lib/rbtree.c]
  */
-import type { Range } from "./range_list.ts";
+import { type Range, U64_MAX } from "./range_list.ts";
 import type { Mapping } from "./state.ts";
 
 /** A node with what is below it; `undefined` is the empty tree. */
@@ -76,7 +76,7 @@ export function withoutMapping(tree: MappingTree | undefined, mapping: Mapping):
 }
 
 /** The tree with another mapping of the same addresses in the place of one. */
-export function withReplaced(
+function withReplaced(
   tree: MappingTree | undefined,
   old: Mapping,
   by: Mapping,
@@ -85,6 +85,50 @@ export function withReplaced(
   if (tree.mapping === old) return { ...tree, mapping: by };
   return { ...tree, left: withReplaced(tree.left, old, by), right: withReplaced(tree.right, old, by) };
 }
+
+/**
+ * How a tree came to be, last change first. The tree itself is made when somebody asks for it: as long as no mapping
+ * up to 2^64 has been in it a search finds what there is, whatever its shape, and few kernels search otherwise.
+ */
+export interface TreeHistory {
+  readonly change: (tree: MappingTree | undefined) => MappingTree | undefined;
+  readonly before: TreeHistory | undefined;
+  /** A mapping up to 2^64 has been in the tree. */
+  readonly decidesSearches: boolean;
+}
+
+const made = new WeakMap<TreeHistory, MappingTree | undefined>();
+
+/** The tree that the changes lead to. */
+export function treeOf(history: TreeHistory | undefined): MappingTree | undefined {
+  const changes: TreeHistory["change"][] = [];
+  let known = history;
+  for (; known && !made.has(known); known = known.before) changes.push(known.change);
+  const tree = changes.reduceRight((tree, change) => change(tree), known && made.get(known));
+  if (history) made.set(history, tree);
+  return tree;
+}
+
+/** The history with one more mapping. */
+export const grownBy = (before: TreeHistory | undefined, mapping: Mapping): TreeHistory => ({
+  change: (tree) => withMapping(tree, mapping),
+  before,
+  decidesSearches: before?.decidesSearches === true || mapping.iova + mapping.size > U64_MAX,
+});
+
+/** The history without a mapping that is in the tree. */
+export const prunedBy = (before: TreeHistory | undefined, mapping: Mapping): TreeHistory => ({
+  change: (tree) => withoutMapping(tree, mapping),
+  before,
+  decidesSearches: before?.decidesSearches === true,
+});
+
+/** The history with another mapping of the same addresses in the place of one. */
+export const withReplacement = (before: TreeHistory, old: Mapping, by: Mapping): TreeHistory => ({
+  change: (tree) => withReplaced(tree, old, by),
+  before,
+  decidesSearches: before.decidesSearches,
+});
 
 type Side = "left" | "right";
 const other = (side: Side): Side => (side === "left" ? "right" : "left");

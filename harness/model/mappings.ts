@@ -1,6 +1,6 @@
 /** Looking up DMA mappings, as well or as badly as the kernel does. [spec §4.3, §5.3, §12 R1] */
 import { PAGE_SIZE } from "./constants.ts";
-import { findMapping } from "./mapping_tree.ts";
+import { findMapping, treeOf } from "./mapping_tree.ts";
 import { overlaps, type Range, U64_MAX } from "./range_list.ts";
 import type { Semantics } from "./semantics.ts";
 import type { Mapping, Type1 } from "./state.ts";
@@ -27,14 +27,19 @@ export function bisects({ start, last }: Range, mapping: Mapping): boolean {
 export const isHidden = (semantics: Semantics, mapping: Mapping): boolean =>
   semantics.deviations.has("map-at-the-top") && rangeOf(mapping).last === U64_MAX;
 
+/** Whether what a search finds depends on the shape of the kernel's tree. */
+export const searchesTree = ({ deviations }: Semantics, { tree }: Type1): boolean =>
+  deviations.has("map-at-the-top") && tree?.decidesSearches === true;
+
 /** The mappings with an address in the range, less hidden ones. */
 export function mappingsIn(
   semantics: Semantics,
-  { mappings }: Pick<Type1, "mappings">,
+  type1: Type1,
   range: Range,
 ): readonly Mapping[] {
-  // Only kernels that can't see all of their mappings let them overlap.
-  if (semantics.deviations.has("map-at-the-top")) {
+  const { mappings } = type1;
+  // Mappings overlap only where the kernel can't see all of them.
+  if (searchesTree(semantics, type1)) {
     return mappings.filter((mapping) => !isHidden(semantics, mapping) && overlaps(rangeOf(mapping), range));
   }
   const first = firstWhere(mappings, (mapping) => rangeOf(mapping).last >= range.start);
@@ -54,8 +59,8 @@ export function firstWhere(mappings: readonly Mapping[], holds: (mapping: Mappin
 
 /** Whether a lookup finds a mapping with an address in the range. */
 const findsSome = (semantics: Semantics, type1: Type1, range: Range): boolean =>
-  semantics.deviations.has("map-at-the-top")
-    ? findMapping(type1.tree, range) !== undefined
+  searchesTree(semantics, type1)
+    ? findMapping(treeOf(type1.tree), range) !== undefined
     : mappingsIn(semantics, type1, range).length > 0;
 
 /** Whether MAP finds an existing mapping in the way. [spec §4.1 row 8] */

@@ -1,6 +1,6 @@
 /** Everything the model remembers. All of it is immutable: a refused step returns the state it was given. */
 import type { Answer } from "./answer.ts";
-import type { MappingTree } from "./mapping_tree.ts";
+import type { TreeHistory } from "./mapping_tree.ts";
 import type { RangeList } from "./range_list.ts";
 import type { Semantics } from "./semantics.ts";
 import type { World } from "./world.ts";
@@ -39,7 +39,7 @@ export interface Type1 {
   /** By IOVA. */
   readonly mappings: readonly Mapping[];
   /** The same in the kernel's tree, kept while map-at-the-top is imitated. [spec §12 R1a] */
-  readonly tree?: MappingTree | undefined;
+  readonly tree?: TreeHistory | undefined;
   /** dma_entry_limit as it was at SET_IOMMU. [spec §0.3] */
   readonly mappingLimit: number;
   /** Dirty pages are tracked. [spec §7] */

@@ -1,5 +1,5 @@
 /** Changes to the backend of a container, and to the mappings in it. */
-import { type MappingTree, withReplaced } from "./mapping_tree.ts";
+import { type TreeHistory, withReplacement } from "./mapping_tree.ts";
 import { firstWhere } from "./mappings.ts";
 import { entryOf, type Mapping, type State, type Type1, withEntry } from "./state.ts";
 
@@ -10,13 +10,14 @@ export function withType1(state: State, key: string, type1: Type1): State {
 }
 
 /** The backend with one mapping more, in its place. */
-export function withMappingAdded(type1: Type1, mapping: Mapping, tree: MappingTree | undefined): Type1 {
+export function withMappingAdded(type1: Type1, mapping: Mapping, tree: TreeHistory | undefined): Type1 {
   const place = firstWhere(type1.mappings, ({ iova }) => iova > mapping.iova);
   return { ...type1, mappings: type1.mappings.toSpliced(place, 0, mapping), tree };
 }
 
 /** The backend with some mappings changed in what is no address. */
 export function withMappingsReplaced(type1: Type1, changed: ReadonlyMap<Mapping, Mapping>): Type1 {
-  const tree = [...changed].reduce((tree, [old, by]) => withReplaced(tree, old, by), type1.tree);
+  const tree = type1.tree &&
+    [...changed].reduce((tree, [old, by]) => withReplacement(tree, old, by), type1.tree);
   return { ...type1, mappings: type1.mappings.map((mapping) => changed.get(mapping) ?? mapping), tree };
 }

@@ -1,5 +1,5 @@
 import t from "#tap";
-import { withMapping } from "../../harness/model/mapping_tree.ts";
+import { grownBy } from "../../harness/model/mapping_tree.ts";
 import {
   conflictsWith,
   isHidden,
@@ -20,7 +20,7 @@ const TOP = mappingAt(U64_MAX - 0xfffn, 0x1000n);
 const TYPE1: Type1 = {
   ...emptyType1(2, 10),
   mappings: [LOW, TOP],
-  tree: withMapping(withMapping(undefined, LOW), TOP),
+  tree: grownBy(grownBy(undefined, LOW), TOP),
 };
 
 const withDeviations = (...deviations: DeviationName[]) =>
