@@ -55,7 +55,9 @@ t.test("either process unmaps, the charge goes back to the mapper [§8]", async 
 });
 
 t.test("5.10 ends an UNMAP without a word at what another process mapped [§5.2, §8]", async (t) => {
-  const play = forked("5.10.262");
+  const play = Play.right("5.10.262", WORLD);
+  play.start(3n, "a");
+  play.run(fork, "p");
   play.map(0n);
   childMaps(play, 0x1000n, 1n);
   play.map(0x2000n);
