@@ -46,7 +46,7 @@ t.test("every deviation can matter somewhere", async (t) => {
       t,
       name,
       fc.property(
-        runArb(TOP_WORLD, toTheEndArb, dirtyArb),
+        runArb(TOP_WORLD, toTheEndArb, dirtyArb, dirtyArb, dirtyArb),
         (run) => agree(run, rightState(run), faulty(run)),
       ),
       { numRuns: 20_000, endOnFailure: true },
