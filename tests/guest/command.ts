@@ -60,7 +60,7 @@ export async function runGuests(
 
 /** Runs another task to its end. */
 export const runTask = (task: string, args: readonly string[]): Promise<Outcome> =>
-  start(["task", "--config", join(ROOT, "deno.json"), task, ...args], {}).outcome;
+  start(["task", "--config", configOf({}), task, ...args], {}).outcome;
 
 function start(args: readonly string[], { root = ROOT, cwd = root, env = {} }: Options): Running {
   const child = new Deno.Command(Deno.execPath(), {
