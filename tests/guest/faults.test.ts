@@ -49,8 +49,9 @@ const FAULTS: readonly Fault[] = [
     name: "endless-loop-that-the-kernel-notices",
     instead: "for (;;) cpu_relax();",
     verdict: "hang",
+    // On a busy host the stall of RCU is noticed before the lockup.
     reason:
-      /no reply for 16000 ms .*: the kernel is busy[^]*soft lockup - CPU#0 stuck[^]*vfio_iommu_type1_ioctl/,
+      /no reply for 16000 ms .*: the kernel is busy[^]*(soft lockup|rcu: INFO: )[^]*vfio_iommu_type1_ioctl/,
     replyTimeoutS: 16,
   },
   {
