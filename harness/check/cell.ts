@@ -67,14 +67,32 @@ const LEAK_TOLERATED_PAGES = 4096n;
 /** The rule that the world check goes by. */
 const WORLD_RULE = "§9, §10";
 
+/** A cell of which it is known what every scenario will ask and should be answered. */
+export interface PreparedCell {
+  readonly plan: CellPlan;
+  readonly target: Target;
+  /** In the order in which they are played. */
+  readonly scenarios: readonly Prepared[];
+}
+
+/**
+ * Plays the scenarios of a cell on the model.
+ * @throws ConfigError for a scenario that can't be played as it is written
+ */
+export function prepareCell(plan: CellPlan): PreparedCell {
+  const target = targetOf(plan);
+  const played = plan.skip === undefined ? inOrder(plan.scenarios) : [];
+  return { plan, target, scenarios: played.map((scenario) => prepare(scenario, target)) };
+}
+
 /**
  * Runs a cell from the first boot to the last scenario, and tells of everything in events.
  * @param signal aborted, guests end at once and no further scenario begins
- * @throws UsageError for a scenario that can't be played as it is written, before any guest is booted
  */
-export async function runCell(plan: CellPlan, emit: Emit, signal: AbortSignal): Promise<void> {
-  if (plan.skip !== undefined) return emit({ type: "cell-skip", cell: plan.id, reason: plan.skip });
-  await new CellRun(plan, emit, signal).run();
+export async function runCell(cell: PreparedCell, emit: Emit, signal: AbortSignal): Promise<void> {
+  const { id, skip } = cell.plan;
+  if (skip !== undefined) return emit({ type: "cell-skip", cell: id, reason: skip });
+  await new CellRun(cell, emit, signal).run();
 }
 
 class CellRun {
@@ -82,23 +100,22 @@ class CellRun {
   readonly #emit: Emit;
   readonly #signal: AbortSignal;
   readonly #target: Target;
+  readonly #scenarios: readonly Prepared[];
   readonly #begin = performance.now();
   /** What has failed so far and is to be played again. */
   readonly #again = new Set<Trial>();
   #boots = 0;
 
-  constructor(plan: CellPlan, emit: Emit, signal: AbortSignal) {
+  constructor({ plan, target, scenarios }: PreparedCell, emit: Emit, signal: AbortSignal) {
     this.#plan = plan;
+    this.#target = target;
+    this.#scenarios = scenarios;
     this.#emit = emit;
     this.#signal = signal;
-    this.#target = targetOf(plan);
   }
 
   async run(): Promise<void> {
-    const waiting = inOrder(this.#plan.scenarios).map((scenario): Trial => ({
-      prepared: prepare(scenario, this.#target),
-      attempts: [],
-    }));
+    const waiting = this.#scenarios.map((prepared): Trial => ({ prepared, attempts: [] }));
     try {
       while (waiting.length > 0 && !this.#signal.aborted) await this.#useOneGuest(waiting);
       for (const trial of this.#again) await this.#playAgain(trial);

@@ -1,6 +1,6 @@
 /** A run: all cells of a plan, as many at a time as allowed, told as events. */
 import type { Counts, Event, Verdict } from "../report/events.ts";
-import { type CellPlan, runCell } from "./cell.ts";
+import { type PreparedCell, runCell } from "./cell.ts";
 
 /** Exit codes of the command line. */
 export const EXIT_OK = 0;
@@ -9,7 +9,7 @@ export const EXIT_CANNOT_TEST = 3;
 export const EXIT_INTERRUPTED = 130;
 
 export interface RunOptions {
-  readonly cells: readonly CellPlan[];
+  readonly cells: readonly PreparedCell[];
   /** How many guests at a time. */
   readonly jobs: number;
   readonly commandLine: readonly string[];
@@ -31,7 +31,7 @@ export async function runCells(options: RunOptions): Promise<number> {
     commandLine: [...options.commandLine],
     version: options.version,
     date: new Date().toISOString(),
-    cells: options.cells.map(({ id }) => id),
+    cells: options.cells.map(({ plan }) => plan.id),
   });
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import process from "node:process";
 import { type Command, InvalidArgumentError } from "commander";
-import type { CellPlan } from "../check/cell.ts";
+import { prepareCell, type PreparedCell } from "../check/cell.ts";
 import { listRun } from "../check/listing.ts";
 import { planRun } from "../check/plan.ts";
 import { EXIT_INTERRUPTED, runCells } from "../check/run.ts";
@@ -90,7 +90,7 @@ async function run(named: string[], options: Options): Promise<void> {
   try {
     if (options.list) return await list(wish, context);
     const outDir = await freshFolder(options.out);
-    const cells = await planRun({
+    const plans = await planRun({
       ...wish,
       accelerator: options.accel,
       repeatedOptions: repeatedOptions(options),
@@ -98,7 +98,7 @@ async function run(named: string[], options: Options): Promise<void> {
       limits: { bootTimeoutMs: options.bootTimeout * 1000, replyTimeoutMs: options.replyTimeout * 1000 },
       retries: options.retries,
     }, context);
-    Deno.exitCode = await report(cells, options, outDir, interruption.signal);
+    Deno.exitCode = await report(plans.map(prepareCell), options, outDir, interruption.signal);
   } catch (error) {
     if (!interruption.signal.aborted || !isAbort(error)) throw error;
     Deno.exitCode = EXIT_INTERRUPTED;
@@ -137,7 +137,7 @@ async function list(wish: Awaited<ReturnType<typeof wishOf>>, context: Context):
 
 /** Runs the cells and tells of them on standard output, on standard error and in the folder. */
 async function report(
-  cells: readonly CellPlan[],
+  cells: readonly PreparedCell[],
   { jobs }: Options,
   outDir: string,
   signal: AbortSignal,

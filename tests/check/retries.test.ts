@@ -1,5 +1,6 @@
 /** What failed is played again on fresh guests, and nothing of it is hidden. */
 import t from "#tap";
+import { prepareCell } from "../../harness/check/cell.ts";
 import { runCells } from "../../harness/check/run.ts";
 import type { Event } from "../../harness/report/events.ts";
 import { parseScenarios } from "../../harness/scenario/scenario.ts";
@@ -36,7 +37,7 @@ async function run(
     if (guest === interruptAt) interruption.abort();
   });
   const exitCode = await runCells({
-    cells: [cell],
+    cells: [prepareCell(cell)],
     jobs: 1,
     commandLine: [],
     version: "0",

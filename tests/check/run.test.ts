@@ -1,5 +1,5 @@
 import t from "#tap";
-import type { CellPlan } from "../../harness/check/cell.ts";
+import { type CellPlan, prepareCell } from "../../harness/check/cell.ts";
 import { runCells, Tally } from "../../harness/check/run.ts";
 import { CannotTestError } from "../../harness/errors.ts";
 import { GuestLost } from "../../harness/guest/guest.ts";
@@ -115,10 +115,10 @@ function cell(id: string, artifactsDir: string, start: () => Error): CellPlan {
 }
 
 /** Runs cells and returns what was told. */
-async function run(cells: readonly CellPlan[], jobs = 1, interruption = new AbortController()) {
+async function run(plans: readonly CellPlan[], jobs = 1, interruption = new AbortController()) {
   const events: Event[] = [];
   const exitCode = await runCells({
-    cells,
+    cells: plans.map(prepareCell),
     jobs,
     commandLine: ["run"],
     version: "0.0.0",
