@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The names under which the harness speaks of containers, groups and devices. */
+/* The names under which the harness speaks of containers, groups, devices and processes. */
 #include "handles.h"
 
 #include <fcntl.h>

@@ -103,7 +103,16 @@ static void *map_memfd(size_t bytes)
 {
 	int fd = memfd_create("iovacheck", MFD_CLOEXEC);
 
-	return fd < 0 || ftruncate(fd, bytes) ? NULL : map_shared(bytes, fd);
+	if (fd < 0)
+		return NULL;
+	if (!ftruncate(fd, bytes))
+		return map_shared(bytes, fd);
+
+	int error = errno;
+
+	close(fd);
+	errno = error;
+	return NULL;
 }
 
 static void *map_ram_disk(size_t bytes)
@@ -231,7 +240,7 @@ bool memory_pierce(struct memory *memory, uint64_t page)
 	size_t page_size = sysconf(_SC_PAGESIZE);
 
 	memory->reusable = false;
-	return page < memory->bytes / page_size &&
+	return memory->address && page < memory->bytes / page_size &&
 	       !mprotect((char *)memory->address + page * page_size, page_size, PROT_NONE);
 }
 

@@ -7,6 +7,7 @@
 #include "process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,7 @@ static _Noreturn void serve_parent(void)
 _Noreturn void serve_parent_again(char *fd_word, char *handles)
 {
 	parent = atoi(fd_word);
+	fcntl(parent, F_SETFD, FD_CLOEXEC);
 	handles_take_over(handles);
 	reply_begin(0);
 	reply_ok();
@@ -104,10 +106,13 @@ static void relay(const struct handle *process, const char *words)
 	if (send(process->fd, message, length, MSG_NOSIGNAL) < 0)
 		die("%s can't be reached: %s", process->name, strerror(errno));
 
-	ssize_t answered = recv(process->fd, message, sizeof(message), 0);
+	/* With this flag the length is that of the whole message, whatever part of it was received. */
+	ssize_t answered = recv(process->fd, message, sizeof(message), MSG_TRUNC);
 
 	if (answered < 3)
 		die("%s ended while it was asked %s", process->name, words);
+	if (answered > (ssize_t)sizeof(message))
+		die("%s said more than %zu bytes when it was asked %s", process->name, sizeof(message), words);
 	/* Without the 0 before and the line feed behind. */
 	text_bytes(channel_replies(), message + 1, answered - 2);
 }

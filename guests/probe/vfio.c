@@ -93,6 +93,10 @@ static void set_other_file(const struct handle *group)
 {
 	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+	if (fd < 0) {
+		reply_bad("cannot open /dev/null:", strerror(errno));
+		return;
+	}
 	reply_result(ioctl(group->fd, VFIO_GROUP_SET_CONTAINER, &fd) ? errno : 0);
 	close(fd);
 }
