@@ -249,6 +249,30 @@ t.test("a request that the probe doesn't understand is a fault of the harness", 
   t.same(found, { verdict: "harness-fault", reason: 'the probe replied "bad no such command"' });
 });
 
+t.test("a wrong answer is told although the probe is at a loss after it", async (t) => {
+  const { actions } = PLAYED.prediction;
+  const opening = actions.findIndex(({ action }) => action.text === "group-open B");
+  for (const mode of ["right", "real"] as const) {
+    const replies = repliesOf(answersOf(PLAYED, mode)).with(opening, "err EBUSY")
+      .with(opening + 1, "bad no open group B");
+    const found = await judged(PLAYED, { replies });
+    t.match(found, {
+      verdict: "mismatch",
+      actionText: "group-open B",
+      difference: { predicted: "ok", observed: "EBUSY" },
+    });
+    t.equal(found.condition, undefined, "nothing more is asked of it");
+  }
+});
+
+t.test("on a guest without the regions that were asked for nothing counts", async (t) => {
+  const replies = repliesOf(answersOf(PLAYED, "right")).with(12, "ok odd=1");
+  for (const command of INJECTION_FAULTS) {
+    const found = await judged(PLAYED, { replies, instead: [command, "ok value=1"] });
+    t.match(found, { verdict: "harness-fault", reason: /^regions were not injected as asked/ });
+  }
+});
+
 const UNCLEAN: readonly [command: string, reply: string, reason: RegExp][] = [
   ["say", "err EIO", /^say seed\/one: EIO$/],
   ["mark", "err EIO", /^mark seed\/one step 1 .*: EIO$/],
