@@ -4,8 +4,7 @@ import { mergeRegions, type ReservedRegion } from "../model/reserved.ts";
 import { isFrom } from "../model/semantics.ts";
 import type { Errno } from "../model/answer.ts";
 import type { KernelVersion } from "../model/version.ts";
-import type { Driver } from "../model/devices.ts";
-import type { Group, Iommu } from "../model/world.ts";
+import type { Driver, Group, Iommu } from "../model/world.ts";
 import { addressesOf, type Machine } from "./machine.ts";
 
 /** Where x86 devices write their interrupts. [spec §0.3] */

@@ -2,10 +2,7 @@
 import { ok, refused } from "./answer.ts";
 import { HandleError } from "./lifecycle.ts";
 import { entryOf, type Outcome, type State } from "./state.ts";
-import type { Group } from "./world.ts";
-
-/** A driver that belongs to VFIO, one that uses the device itself, or none. */
-export type Driver = "vfio-pci" | "uio_pci_generic" | "none";
+import type { Driver, Group } from "./world.ts";
 
 const withGroup = (state: State, name: string, change: Partial<Group>): State => {
   const world = new Map(state.world);

@@ -59,7 +59,7 @@ export interface Filled {
  * Fills a zeroed bitmap whose first bit stands for `base`: every page of every mapping is dirty, since
  * nothing tells what devices write. [spec §7.2–§7.4; kernel: update_user_bitmap]
  *
- * @param mappings in the order of their addresses, all inside the range
+ * @param mappings in the order in which the kernel comes to them, all inside the range
  */
 export function fillBitmap(
   semantics: Semantics,

@@ -38,7 +38,7 @@ export interface Type1 {
   readonly list: RangeList;
   /** By IOVA. */
   readonly mappings: readonly Mapping[];
-  /** The same in the kernel's tree, kept while map-at-the-top is imitated. [spec §12 R1a] */
+  /** The same in the kernel's tree, kept where its shape decides what is found. [spec §5.2, §12 R1a] */
   readonly tree?: TreeHistory | undefined;
   /** dma_entry_limit as it was at SET_IOMMU. [spec §0.3] */
   readonly mappingLimit: number;

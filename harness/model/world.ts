@@ -1,6 +1,5 @@
 /** The facts the model starts from: what the machine offers before anyone opens a container. */
 import type { Errno } from "./answer.ts";
-import type { Driver } from "./devices.ts";
 import type { Range } from "./range_list.ts";
 import type { ReservedRegion } from "./reserved.ts";
 
@@ -19,6 +18,9 @@ export interface Iommu {
   /** How the driver refuses a domain for nested translation; no x86 driver under QEMU grants one. [spec §1.5] */
   readonly nestingRefusal: Errno;
 }
+
+/** A driver that belongs to VFIO, one that uses the device itself, or none. */
+export type Driver = "vfio-pci" | "uio_pci_generic" | "none";
 
 /** One IOMMU group. */
 export interface Group {

@@ -1,7 +1,8 @@
 /** Drivers of a group's devices, and devices that come and go. */
 import * as z from "zod";
-import { bind, type Driver, remove, rescan, unbind } from "../../model/devices.ts";
+import { bind, remove, rescan, unbind } from "../../model/devices.ts";
 import { entryOf } from "../../model/state.ts";
+import type { Driver } from "../../model/world.ts";
 import type { Action, GuestNames } from "../action.ts";
 import { GROUP } from "../schemas.ts";
 import { defineStep } from "../step.ts";
