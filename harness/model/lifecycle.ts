@@ -88,14 +88,18 @@ function releaseGroup(state: State, name: string, process: string): State {
   );
 }
 
+/** Whether the kernel notices that the group's devices are gone. [spec §1.3, §1.4 row 5] */
+const isLost = ({ world, semantics }: State, name: string): boolean =>
+  entryOf(world, name).isGone && semantics.noticesLostGroups;
+
 const STATUS_STRUCT_BYTES = 8;
 
 /** VFIO_GROUP_GET_STATUS. [spec §1.3] */
 export function groupStatus(state: State, name: string, argsz = STATUS_STRUCT_BYTES): Outcome {
   const { container } = openGroup(state, name);
   if (argsz < STATUS_STRUCT_BYTES) return { state, answer: refused("EINVAL") };
-  const { viable, isGone } = entryOf(state.world, name);
-  if (isGone && state.semantics.noticesLostGroups) return { state, answer: refused("ENODEV") };
+  if (isLost(state, name)) return { state, answer: refused("ENODEV") };
+  const { viable } = entryOf(state.world, name);
   const flags = (viable ? VIABLE : 0) | (container !== undefined ? CONTAINER_SET : 0);
   return { state, answer: ok({ flags: hex(flags) }) };
 }
@@ -105,9 +109,7 @@ export function groupSetContainer(state: State, name: string, key: string): Outc
   const group = openGroup(state, name);
   const container = openContainer(state, key);
   if (group.container !== undefined) return { state, answer: refused("EINVAL") };
-  if (entryOf(state.world, name).isGone && state.semantics.noticesLostGroups) {
-    return { state, answer: refused("ENODEV") };
-  }
+  if (isLost(state, name)) return { state, answer: refused("ENODEV") };
   if (state.semantics.claimsDmaOwnership && !entryOf(state.world, name).viable) {
     return { state, answer: refused("EPERM") };
   }
@@ -130,7 +132,8 @@ export function groupSetContainerTo(state: State, name: string, what: NoContaine
   const { containerErrnos: { negative, otherFile }, looksUpContainerFirst } = state.semantics;
   const fault: Errno = { negative, closed: "EBADF" as const, "other-file": otherFile }[what];
   const beatsState = looksUpContainerFirst && what !== "other-file";
-  return { state, answer: refused(container !== undefined && !beatsState ? "EINVAL" : fault) };
+  if (container !== undefined && !beatsState) return { state, answer: refused("EINVAL") };
+  return { state, answer: refused(isLost(state, name) && !beatsState ? "ENODEV" : fault) };
 }
 
 /** VFIO_GROUP_UNSET_CONTAINER. [spec §1.6] */
@@ -199,15 +202,24 @@ function hasExtension(state: State, isSet: boolean, key: string, extension: bigi
   }
 }
 
-/** VFIO_GROUP_GET_DEVICE_FD for one of the group's devices. [spec §1.6] */
+/** VFIO_GROUP_GET_DEVICE_FD for the group's first device. [spec §1.6] */
 export function deviceOpen(state: State, device: string, name: string): Outcome {
   const group = openGroup(state, name);
   if ([...state.groups.values()].some(({ devices }) => devices.has(device))) {
     throw new HandleError(`device ${device} is open already`);
   }
+  const isFound = firstDeviceIsVfios(state, name);
+  if (!isFound && state.semantics.looksUpDeviceFirst) return { state, answer: refused("ENODEV") };
   if (!canOpenDevices(state, name)) return { state, answer: refused("EINVAL") };
+  if (!isFound) return { state, answer: refused("ENODEV") };
   const devices = withEntry(group.devices, device, [state.process]);
   return { state: setGroup(state, name, { ...group, devices }), answer: ok() };
+}
+
+/** Only what a driver of VFIO has is found by its name. [spec §1.6; kernel: vfio_device_get_from_name] */
+function firstDeviceIsVfios({ world }: State, name: string): boolean {
+  const { drivers: [first], isGone } = entryOf(world, name);
+  return first === "vfio-pci" && !isGone;
 }
 
 function canOpenDevices(state: State, name: string): boolean {
@@ -221,7 +233,7 @@ function canOpenDevices(state: State, name: string): boolean {
  * @param behind what stands behind the device's own name; undefined for another name altogether
  */
 export function deviceOpenMisnamed(state: State, name: string, behind: string | undefined): Outcome {
-  const fault = behind?.startsWith(" ") ? "EINVAL" : "ENODEV";
+  const fault = behind?.startsWith(" ") && firstDeviceIsVfios(state, name) ? "EINVAL" : "ENODEV";
   const looksAtStateFirst = !state.semantics.looksUpDeviceFirst && !canOpenDevices(state, name);
   return { state, answer: refused(looksAtStateFirst ? "EINVAL" : fault) };
 }

@@ -1,4 +1,5 @@
 import t from "#tap";
+import { bind, remove, unbind } from "../../harness/model/devices.ts";
 import {
   checkExtension,
   close,
@@ -230,6 +231,40 @@ t.test("SET_CONTAINER of what is no container [§1.4 rows 2–6]", async (t) => 
     t.same(play.state.containers.get("c")?.groups, ["a"]);
   }
   t.throws(() => Play.right("6.12", WORLD).run(groupSetContainerTo, "a", "closed"), HandleError);
+});
+
+t.test("a group whose device is gone, and what still comes before that [§1.3, §1.4 rows 2–6, §1.6]", async (t) => {
+  for (const kernel of KERNELS.slice(1)) {
+    const play = Play.right(kernel, WORLD);
+    play.run(open, "c");
+    play.run(groupOpen, "a");
+    play.run(remove, "a");
+    t.equal(play.run(groupStatus, "a"), "ENODEV", kernel);
+    t.equal(play.run(groupSetContainer, "a", "c"), "ENODEV");
+    const answers = NO_CONTAINERS.map((what) => play.run(groupSetContainerTo, "a", what));
+    t.same(answers, ["EBADF", "EBADF", "ENODEV"], NO_CONTAINERS.join(", "));
+    t.equal(play.run(deviceOpen, "a.0", "a"), "ENODEV");
+    t.equal(
+      play.run(deviceOpenMisnamed, "a", " trailing"),
+      "ENODEV",
+      "no device has the name before the blank",
+    );
+  }
+});
+
+t.test("a device without a driver of VFIO isn't found by its name [§1.6]", async (t) => {
+  for (const [index, kernel] of KERNELS.entries()) {
+    const play = Play.right(kernel, WORLD);
+    play.run(groupOpen, "a");
+    play.run(unbind, "a", 0);
+    t.equal(play.run(deviceOpen, "a.0", "a"), index === 0 ? "EINVAL" : "ENODEV", kernel);
+    play.run(open, "c");
+    play.run(groupSetContainer, "a", "c");
+    play.run(setIommu, "c", 3n);
+    t.equal(play.run(deviceOpen, "a.0", "a"), "ENODEV");
+    play.run(bind, "a", 0, "vfio-pci");
+    t.equal(play.run(deviceOpen, "a.0", "a"), "ok");
+  }
 });
 
 t.test("GET_DEVICE_FD by a wrong name [§1.6]", async (t) => {
