@@ -21,8 +21,14 @@ const setProcess = (state: State, name: string, process: Process | undefined): S
   processes: withEntry(state.processes, name, process),
 });
 
+/** The probe keeps its children itself: none of them has any, or can tell another what to do. */
+function requireMain({ process }: State): void {
+  if (process !== MAIN_PROCESS) throw new HandleError(`${process} can't: only the main process has children`);
+}
+
 /** A child of the main process, which holds what that holds, in an address space of its own. [fork(2)] */
 export function fork(state: State, name: string): Outcome {
+  requireMain(state);
   if (state.processes.has(name)) throw new HandleError(`process ${name} exists already`);
   const { memoryLock } = entryOf(state.processes, MAIN_PROCESS);
   const forked = setProcess(state, name, { space: state.spaces, firstSpace: state.spaces, memoryLock });
@@ -63,6 +69,7 @@ export function exit(state: State, name: string): Outcome {
 }
 
 function child(state: State, name: string): Process {
+  requireMain(state);
   const process = name === MAIN_PROCESS ? undefined : state.processes.get(name);
   if (!process) throw new HandleError(`there is no process ${name}`);
   return process;

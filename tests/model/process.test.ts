@@ -186,6 +186,9 @@ t.test("processes that a scenario confuses", async (t) => {
     ["there is no process q", () => play.run(exit, "q")],
     ["there is no process main", () => play.run(exit, "main")],
     ["there is no process q", () => play.run(inProcess, "q", (state) => open(state, "d"))],
+    ["p can't: only the main process has children", () => inChild(play, (state) => fork(state, "q"))],
+    ["p can't: only the main process has children", () => inChild(play, (state) => exec(state, "p"))],
+    ["p can't: only the main process has children", () => inChild(play, (state) => exit(state, "p"))],
   ];
   for (const [message, misuse] of misuses) t.throws(misuse, new HandleError(message));
 });
