@@ -6,6 +6,7 @@ import { leakedAtClose } from "../model/locked_memory.ts";
 import { type DeviationName, deviationsOf, semanticsOf } from "../model/semantics.ts";
 import { initialState } from "../model/state.ts";
 import type { KernelVersion } from "../model/version.ts";
+import type { World } from "../model/world.ts";
 import { contradiction } from "../scenario/expectation.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import type { Step } from "../scenario/step.ts";
@@ -29,7 +30,8 @@ export interface Prediction {
  * Plays a scenario on two models in step: one that does what is right, one that has the known faults of the
  * kernel version. The latter decides what conditional steps unfold to, since it is what the guest will do.
  *
- * @throws ConfigError where a step can't be played: a handle that isn't open, an address that doesn't fit
+ * @throws ConfigError where a step can't be played: a handle that isn't open, an address that doesn't fit; and for
+ * devices that aren't given back
  * @throws BrokenInvariant where the model goes wrong
  */
 export function predict(
@@ -55,11 +57,23 @@ export function predict(
       throw new ConfigError(step.position, `${step.text}: ${error.message}`);
     }
   }
+  requireDevicesBack(scenario, models.real.world);
   models.showMappings(scenario.steps.length - 1);
   const actions = models.takeActions();
   const leakedPages = leakedAtClose(models.real);
   const deviations = exercisedDeviations(actions, leakedPages, assignment, version);
   return { actions, deviations, leakedPages, contradictions };
+}
+
+/** Other scenarios are played on the same guest, and nothing but their own steps gives devices back. */
+function requireDevicesBack({ position }: Scenario, world: World): void {
+  for (const [name, { drivers, isGone }] of world) {
+    if (!isGone && drivers.every((driver) => driver === "vfio-pci")) continue;
+    throw new ConfigError(
+      position,
+      `at the end vfio-pci lacks devices of group ${name}; give them back with rescan or driver`,
+    );
+  }
 }
 
 /** Plays one step with the read-backs that belong to it; returns what the author says otherwise. */

@@ -151,6 +151,30 @@ t.test("a step that can't be played is the author's fault", async (t) => {
   });
 });
 
+t.test("a page size of 0 has no answer that could be known", async (t) => {
+  const step = "dirty-get: { iova: 0x0, size: 4KiB, page-size: 0 }";
+  t.throws(() => prepared(scenarioOf(`steps: [attach: A, ${step}]`)), {
+    name: "ConfigError",
+    message: /^seed\/a\.yaml:3:20: dirty-get: .*: page-size 0: /,
+  });
+});
+
+t.test("a scenario gives the devices back", async (t) => {
+  const message = /^seed\/a\.yaml:1:11: at the end vfio-pci lacks devices of group A; /;
+  const driver = (is: string) => `driver: { group: A, device: 1, is: ${is} }`;
+  const incomplete = [driver("none"), driver("uio_pci_generic"), "remove: A"];
+  for (const step of incomplete) {
+    t.throws(() => prepared(scenarioOf(`steps: [${step}]`)), { name: "ConfigError", message }, step);
+  }
+  const complete = [
+    ...incomplete.slice(0, 2).map((step) => `${step}, ${driver("vfio-pci")}`),
+    "remove: A, rescan: A",
+  ];
+  for (const steps of complete) {
+    t.doesNotThrow(() => prepared(scenarioOf(`steps: [${steps}]`)), steps);
+  }
+});
+
 /** A scenario whose only step does what no step may: it changes the model's state at will. */
 function tampering(apply: (state: State) => State): Scenario {
   const scenario = scenarioOf("steps: [attach: A, info]");

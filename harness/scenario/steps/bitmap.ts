@@ -23,11 +23,17 @@ export function bitmapOf(
 ): BitmapRequest {
   const { "page-size": pageSize, bytes, accessible, data } = written;
   return {
-    ...(pageSize === undefined ? {} : { pageSize: evaluate(pageSize, symbols) }),
+    ...(pageSize === undefined ? {} : { pageSize: somePageSize(evaluate(pageSize, symbols)) }),
     ...(bytes === undefined ? {} : { bytes: evaluate(bytes, symbols) }),
     ...(accessible === undefined ? {} : { accessibleBytes: evaluate(accessible, symbols) }),
     ...(data === undefined ? {} : { data: nobodysAddress(evaluate(data, symbols)) }),
   };
+}
+
+/** Of 0 the kernel takes the lowest bit that is set, which may be any. [kernel: __ffs()] */
+function somePageSize(pageSize: bigint): bigint {
+  if (pageSize !== 0n) return pageSize;
+  throw new RangeError("page-size 0: what a kernel says to that isn't defined; write another");
 }
 
 function nobodysAddress(data: bigint): bigint {
