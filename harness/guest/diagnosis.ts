@@ -29,6 +29,8 @@ export async function diagnose(
   cause: unknown,
 ): Promise<GuestLost> {
   const exit = isHangUp(cause) ? await soonOver(qemu) : undefined;
+  // QEMU's last events may still be on their way: why it ended is among them.
+  if (exit) await qmp.closed;
   const lines = await console.unheardLines();
   const lost = (loss: Loss, what: string) => new GuestLost(loss, what, excerpt(lines), { cause });
   switch (consoleVerdict(lines)) {
