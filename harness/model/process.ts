@@ -91,7 +91,10 @@ export const setMemoryLock = (state: State, memoryLock: MemoryLock): Outcome => 
 /** How many more pages the calling process may lock; undefined where nothing limits it. [spec §8] */
 export function lockablePages(state: State): bigint | undefined {
   const { space, memoryLock: { limitBytes, isCapable } } = currentProcess(state);
-  return isCapable ? undefined : limitBytes / PAGE_SIZE - lockedPages(state, space);
+  if (isCapable) return undefined;
+  const left = limitBytes / PAGE_SIZE - lockedPages(state, space);
+  // Below a limit that was lowered since, what costs nothing is still allowed.
+  return left > 0n ? left : 0n;
 }
 
 /** ENOMEM when so many pages more would be over the limit. [spec §8; kernel: vfio_lock_acct] */

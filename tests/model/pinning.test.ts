@@ -72,6 +72,25 @@ t.test("what of the limit and the hole comes first decides [§4.2, §8]", async 
   }
 });
 
+t.test("above a limit that was lowered, what costs nothing is allowed [§8]", async (t) => {
+  const table: [backing: Backing, answer: bigint | string][] = [
+    [{ kind: "private" }, "ENOMEM"],
+    [{ kind: "none" }, "EFAULT"],
+    [{ kind: "private", inaccessiblePage: 0n }, "EFAULT"],
+    [{ kind: "private", inaccessiblePage: 1n }, "ENOMEM"],
+    [{ kind: "device" }, 0n],
+  ];
+  for (const kernel of KERNELS) {
+    const play = Play.real(kernel, WORLD);
+    play.start(3n, "a");
+    play.map(0n, 4n * PAGE);
+    play.run(setMemoryLock, { limitBytes: PAGE, isCapable: false });
+    for (const [backing, answer] of table) {
+      t.equal(pin(play.state, PAGES * PAGE, BOTH, backing), answer, `${kernel} ${backing.kind}`);
+    }
+  }
+});
+
 t.test("a MAP pins all or nothing [§4.2, §12.2 partial pin]", async (t) => {
   for (const kernel of KERNELS) {
     const play = Play.real(kernel, WORLD);
