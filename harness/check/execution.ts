@@ -90,7 +90,13 @@ export async function execute(
     const isFine = judged.verdict === "match" || judged.verdict === "known";
     return { ...judged, ...(isFine ? leftOver(prediction, condition, before) : {}), condition };
   } catch (error) {
-    if (error instanceof GuestLost) return lost(error, scenario, prediction, requests);
+    if (error instanceof GuestLost) {
+      // What befell us is no excuse for what the kernel had got wrong before.
+      const earlier = error.loss === "harness-fault"
+        ? mismatchSoFar(prediction, answersBefore(error, requests, before))
+        : undefined;
+      return earlier ? { ...earlier, reason: error.message } : lost(error, scenario, prediction, requests);
+    }
     if (!(error instanceof BadRequestError || error instanceof ProtocolError)) throw error;
     return mismatchSoFar(prediction, observed) ?? { verdict: "harness-fault", reason: error.message };
   }
@@ -115,6 +121,17 @@ function readReplies(
     else if (answer.errno !== null) throw new BadRequestError(`${command}: ${answer.errno}`);
   }
   return conditionOf(replies.at(-1) ?? "");
+}
+
+/** The answers that came before the guest was lost, up to one that can't be read. */
+function answersBefore({ replies }: GuestLost, requests: readonly Request[], before: Condition): Answer[] {
+  const observed: Answer[] = [];
+  try {
+    readReplies(requests.slice(0, replies.length), replies, before, observed);
+  } catch (error) {
+    if (!(error instanceof BadRequestError || error instanceof ProtocolError)) throw error;
+  }
+  return observed;
 }
 
 /**

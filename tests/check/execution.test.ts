@@ -243,6 +243,20 @@ for (const loss of ["crash", "hang", "harness-fault"] as const) {
   });
 }
 
+t.test("a wrong answer is told although the guest is lost by our own fault after it", async (t) => {
+  const { actions } = PLAYED.prediction;
+  const opening = actions.findIndex(({ action }) => action.text === "group-open B");
+  const replies = repliesOf(answersOf(PLAYED, "right")).with(opening, "err EBUSY");
+  const lost = { at: opening + 2, loss: "harness-fault" } as const;
+  t.match(await judged(PLAYED, { replies, lost }), {
+    verdict: "mismatch",
+    actionText: "group-open B",
+    reason: "it is gone",
+  });
+  const lostBefore = { ...lost, at: opening };
+  t.match(await judged(PLAYED, { replies, lost: lostBefore }), { verdict: "harness-fault" });
+});
+
 t.test("a request that the probe doesn't understand is a fault of the harness", async (t) => {
   const replies = repliesOf(answersOf(PLAYED, "right"));
   const found = await judged(PLAYED, { replies: replies.with(8, "bad no such command") });
