@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { debianKeyring } from "../components/apt_root.ts";
 import { buildWayMend, findBuildWay } from "../components/build_root.ts";
 import { diskBytes, listEntries } from "../components/cache.ts";
+import { programFolders } from "../components/command.ts";
 import { findHostCompiler } from "../components/host_compiler.ts";
 import { machineMirrors } from "../components/mirrors.ts";
 import { releases } from "../components/releases.ts";
@@ -94,9 +95,7 @@ async function checkXz(): Promise<Finding> {
 }
 
 async function findProgram(program: string): Promise<string | undefined> {
-  const folders = program.startsWith("/")
-    ? [""]
-    : (Deno.env.get("PATH") ?? "").split(":").map((folder) => `${folder}/`);
+  const folders = program.startsWith("/") ? [""] : programFolders().map((folder) => `${folder}/`);
   for (const path of folders.map((folder) => `${folder}${program}`)) if (await isThere(path)) return path;
   return undefined;
 }

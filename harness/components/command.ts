@@ -76,13 +76,25 @@ export async function runBytes(
   }
 }
 
+/**
+ * The folders that programs are looked for in: those of PATH and, where Debian doesn't give them to ordinary users,
+ * those of root, which have chroot.
+ */
+export const programFolders = (): string[] => [
+  ...new Set([
+    ...(Deno.env.get("PATH") ?? "").split(":").filter((folder) => folder !== ""),
+    "/usr/sbin",
+    "/sbin",
+  ]),
+];
+
 /** The options that every child process of this folder is started with. */
 export function execaOptions(options: CommandOptions) {
   return {
     stdin: "ignore",
     // A group of its own: Ctrl-C is this process's to answer.
     detached: true,
-    env: { LC_ALL: "C", ...options.env },
+    env: { LC_ALL: "C", PATH: programFolders().join(":"), ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),

@@ -1,12 +1,22 @@
 import t from "#tap";
 import { join, resolve } from "node:path";
-import { CommandError, run, runBytes } from "../../harness/components/command.ts";
+import { CommandError, programFolders, run, runBytes } from "../../harness/components/command.ts";
 import { CannotTestError } from "../../harness/errors.ts";
 
 t.test("standard output is the result", async (t) => {
   t.equal(await run("printf", ["%s-%s\\n", "a b", "$HOME"]), "a b-$HOME", "arguments are never a shell's");
   t.same(await runBytes("cat", [], new Uint8Array([0, 255, 10])), new Uint8Array([0, 255, 10]));
   t.equal(await run("sh", ["-c", "echo $LC_ALL $EXTRA"], { env: { EXTRA: "x" } }), "C x");
+});
+
+t.test("programs of root are found by those who haven't their folders in PATH", async (t) => {
+  const path = Deno.env.get("PATH") ?? "";
+  t.teardown(() => Deno.env.set("PATH", path));
+  Deno.env.set("PATH", "/usr/bin:/bin");
+  t.same(programFolders(), ["/usr/bin", "/bin", "/usr/sbin", "/sbin"]);
+  t.match(await run("sh", ["-c", "command -v chroot"]), /sbin\/chroot$/);
+  Deno.env.set("PATH", "/sbin:/usr/bin::/usr/sbin");
+  t.same(programFolders(), ["/sbin", "/usr/bin", "/usr/sbin"], "as they are, once each");
 });
 
 t.test("a failure says what failed and what it said", async (t) => {
