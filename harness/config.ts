@@ -79,7 +79,7 @@ export function parseYaml<T>(text: string, shownAs: string, schema: z.ZodType<T>
     const whole: unknown = document.toJS();
     const at = (path: Path) => positionAt(offsetOf(document, path));
     const parse = <U>(schema: z.ZodType<U>, path: Path): U => {
-      const checked = schema.safeParse(valueAt(whole, path));
+      const checked = schema.safeParse(valueAt(whole, path), { reportInput: true });
       if (checked.success) return checked.data;
       throw issueError(document, positionAt, path, checked.error.issues[0]);
     };
@@ -113,6 +113,11 @@ function issueError(
   if (issue?.code === "unrecognized_keys") {
     const key = issue.keys[0] ?? "";
     return new ConfigError(positionAt(offsetOf(document, [...path, key], true)), `unknown key ${key}`);
+  }
+  // YAML has no undefined: only what isn't written is.
+  if (issue && "input" in issue && issue.input === undefined) {
+    const key = path.map(String).join(".");
+    return new ConfigError(positionAt(offsetOf(document, path)), `${key} is missing; write it`);
   }
   const where = path.length > 0 ? `${path.map(String).join(".")}: ` : "";
   return new ConfigError(positionAt(offsetOf(document, path)), `${where}${issue?.message ?? "is wrong"}`);

@@ -51,11 +51,11 @@ const FAULTS: readonly [name: string, text: string, message: RegExp][] = [
     "name: a\nparts:\n  - slot: 1\n  - slot: x\n",
     /^configs\/x\.yaml:4:11: parts\.1\.slot: /,
   ],
-  ["missing key", "size: 3\n", /^configs\/x\.yaml:1:1: name: /],
+  ["missing key", "size: 3\n", /^configs\/x\.yaml:1:1: name is missing; write it$/],
   [
     "missing key in a list",
     "name: a\nparts:\n  - slot: 1\n  - {}\n",
-    /^configs\/x\.yaml:4:5: parts\.1\.slot: /,
+    /^configs\/x\.yaml:4:5: parts\.1\.slot is missing; write it$/,
   ],
   ["missing value", "name: a\nsize:\n", /^configs\/x\.yaml:2:\d: size: /],
   ["a fraction", "name: a\nsize: 1.5\n", /^configs\/x\.yaml:2:7: size: /],

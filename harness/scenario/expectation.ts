@@ -19,7 +19,10 @@ export const VERSION_BOUND = z.string().regex(
 
 /** What an author may say beside any step: who does it, and what comes of it. */
 export const EXPECTATION_SHAPE = {
-  expect: z.union([ANSWER, z.record(VERSION_BOUND, ANSWER)]).default("ok")
+  expect: z.union(
+    [ANSWER, z.record(VERSION_BOUND, ANSWER)],
+    "write ok, any, an errno such as EINVAL, or one per kernel version",
+  ).default("ok")
     .describe(
       'The answer: ok, any, an errno, or one per kernel version: {"<6.18": EINVAL, ">=6.18": EOVERFLOW}',
     ),

@@ -3,6 +3,7 @@ import * as z from "zod";
 import { ConfigError, type Loaded, loadYaml, parseYaml, type Position, positionText } from "../config.ts";
 import { type Expectation, EXPECTATION_SHAPE, VERSION_BOUND } from "./expectation.ts";
 import { STEP_KINDS } from "./kinds.ts";
+import { hex } from "../model/range_list.ts";
 import { type Reference, RULE } from "./rule.ts";
 import { CONTAINER, DEFAULT_CONTAINER, GROUP, REGIONS } from "./schemas.ts";
 import type { Step } from "./step.ts";
@@ -122,6 +123,8 @@ function toStep(document: Loaded<unknown>, written: unknown, index: number): Ste
   const position = document.at(path);
   const fields: Record<string, unknown> = typeof written === "string"
     ? { [written]: null }
+    : Array.isArray(written)
+    ? {}
     : { ...written as object };
   const names = Object.keys(fields).filter((key) => !(key in EXPECTATION_SHAPE));
   const name = names[0];
@@ -190,4 +193,4 @@ function argsText(name: string, args: unknown): string {
 }
 
 const writtenText = (value: unknown): string =>
-  typeof value === "bigint" ? `0x${value.toString(16)}` : String(value);
+  typeof value === "bigint" && value >= 0n ? hex(value) : String(value);

@@ -8,7 +8,10 @@ export const GROUP = z.string().regex(
 export const CONTAINER = z.string().regex(/^c\d{1,3}$/, "write a container such as c0");
 export const PROCESS = z.string().regex(/^p\d{1,2}$/, "write a process such as p1");
 export const DEFAULT_CONTAINER = "c0";
-export const ADDRESS = z.union([z.bigint(), z.string()])
+export const ADDRESS = z.union(
+  [z.bigint(), z.string()],
+  "write a number or a sum such as 0x1000, 64KiB or top-4KiB+1",
+)
   .describe("A number or a sum: 0x1000, 64KiB, top-4KiB+1");
 export const REGIONS = z.array(z.string())
   .describe("START..LAST KIND, optionally xCOUNT every STRIDE: 0x40000000..0x400fffff reserved");

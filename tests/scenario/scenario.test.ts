@@ -72,6 +72,11 @@ const FAULTS: readonly [name: string, text: string, message: string | RegExp][] 
   ],
   ["unknown bare step", header("steps:\n  - remap"), /^seed\/a\.yaml:4:5: no step is called remap/],
   [
+    "a list as a step",
+    header("steps:\n  - [attach, A]"),
+    /^seed\/a\.yaml:4:5: this step doesn't say what to do/,
+  ],
+  [
     "bare step that needs arguments",
     header("steps:\n  - map"),
     /^seed\/a\.yaml:4:5: map needs to be told what/,
@@ -84,13 +89,18 @@ const FAULTS: readonly [name: string, text: string, message: string | RegExp][] 
   [
     "wrong type",
     header("steps:\n  - map: { iova: true, size: 4KiB }"),
-    /^seed\/a\.yaml:4:18: steps\.0\.map\.iova: /,
+    /^seed\/a\.yaml:4:18: steps\.0\.map\.iova: write a number or a sum such as 0x1000/,
   ],
   ["wrong type of a switch", header("leaks: 3\nsteps: [info]"), /^seed\/a\.yaml:3:8: leaks: /],
   [
     "wrong errno",
     header("steps:\n  - attach: A\n    expect: perhaps"),
-    /^seed\/a\.yaml:5:13: steps\.0\.expect: /,
+    /^seed\/a\.yaml:5:13: steps\.0\.expect: write ok, any or an errno/,
+  ],
+  [
+    "an errno as a number",
+    header("steps:\n  - attach: A\n    expect: 22"),
+    /^seed\/a\.yaml:5:13: steps\.0\.expect: write ok, any, an errno such as EINVAL, or one per/,
   ],
   [
     "wrong version bound",
@@ -98,7 +108,7 @@ const FAULTS: readonly [name: string, text: string, message: string | RegExp][] 
     /^seed\/a\.yaml:5:\d+: steps\.0\.expect/,
   ],
   ["no steps", header("steps: []"), /^seed\/a\.yaml:3:8: steps: write at least one step$/],
-  ["no rule", "scenario: one\nsteps: [info]\n", /^seed\/a\.yaml:1:1: rule: /],
+  ["no rule", "scenario: one\nsteps: [info]\n", /^seed\/a\.yaml:1:1: rule is missing; write it$/],
   [
     "rule without a section",
     "scenario: one\nrule: all\nsteps: [info]\n",
@@ -114,6 +124,11 @@ const FAULTS: readonly [name: string, text: string, message: string | RegExp][] 
     "bad address",
     header("steps:\n  - attach: A\n  - map: { iova: 4KB, size: 4KiB }"),
     /^seed\/a\.yaml:5:5: map: .*: 4KB is no address; write a sum/,
+  ],
+  [
+    "an address below 0",
+    header("steps:\n  - attach: A\n  - map: { iova: -1, size: 4KiB }"),
+    `${FILE}:5:5: map: {iova: -1, size: 4KiB}: -1 doesn't fit 64 bits`,
   ],
   [
     "bad symbol",
