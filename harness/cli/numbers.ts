@@ -3,16 +3,16 @@ import { InvalidArgumentError } from "commander";
 
 /** @throws InvalidArgumentError, which Commander tells the user */
 export function positive(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("write a whole number from 1 up");
-  return value;
+  return wholeNumber(text, 1);
 }
 
 /** @throws InvalidArgumentError, which Commander tells the user */
 export function count(text: string): number {
+  return wholeNumber(text, 0);
+}
+
+function wholeNumber(text: string, min: number): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
-    throw new InvalidArgumentError("write a whole number from 0 up");
-  }
-  return value;
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= min) return value;
+  throw new InvalidArgumentError(`write a whole number from ${min} up`);
 }

@@ -13,9 +13,10 @@ export async function makeFolder(folder: string): Promise<void> {
 
 /**
  * The folder that was asked for, or one in out/ that is called by the time.
- * @throws UsageError for a folder that holds a run already: two in one couldn't be told apart
+ * @throws UsageError for a folder that holds a run already, as two in one couldn't be told apart, and for no name
  */
 export async function freshFolder(asked: string | undefined): Promise<string> {
+  if (asked === "") throw new UsageError("--out: is empty; name a folder");
   const folder = resolve(asked ?? join("out", timestamp()));
   try {
     await Deno.stat(join(folder, "events.jsonl"));

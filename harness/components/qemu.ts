@@ -128,7 +128,7 @@ async function localQemu(spec: string, program: string, context: Context): Promi
     throw new ComponentError(
       `QEMU "${spec}" can't be run: ${
         error instanceof Error ? error.message : error
-      }; install it, or write debian:VERSION`,
+      }; name another, or write debian:VERSION`,
       { cause: error },
     );
   });

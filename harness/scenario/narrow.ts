@@ -49,6 +49,9 @@ function fits({ id, rule, position: { file } }: Scenario, filter: string): boole
 }
 
 function requireFit(scenarios: readonly Scenario[], filter: string): void {
+  if (filter === "") {
+    throw new UsageError("--filter: is empty and fits everything; write a part of a name, or leave it out");
+  }
   if (scenarios.some((scenario) => fits(scenario, filter))) return;
   throw new UsageError(
     `--filter ${filter}: fits none of the ${scenarios.length} scenarios by id, rule or file; ${

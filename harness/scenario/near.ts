@@ -18,16 +18,23 @@ export function near(word: string, names: readonly string[]): string[] {
 
 const restOf = (name: string): string => name.slice(name.indexOf("/") + 1);
 
-/** Number of letters to insert, remove or replace to get from one word to the other (Levenshtein). */
+/**
+ * Number of letters to insert, remove, replace, or swap with the next one, to get from one word to the other
+ * (Damerau and Levenshtein, no letter touched twice).
+ */
 export function distance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (const [line, letter] of [...from].entries()) {
+  const [letters, others] = [[...from], [...to]];
+  let before: number[] = [];
+  let row = Array.from({ length: others.length + 1 }, (_, index) => index);
+  for (const [line, letter] of letters.entries()) {
     const next = [line + 1];
-    for (const [column, other] of [...to].entries()) {
+    for (const [column, other] of others.entries()) {
       const replaced = (row[column] ?? 0) + (letter === other ? 0 : 1);
-      next.push(Math.min(replaced, (row[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1));
+      const isSwap = column > 0 && letter === others[column - 1] && letters[line - 1] === other;
+      const swapped = isSwap ? (before[column - 1] ?? 0) + 1 : Infinity;
+      next.push(Math.min(replaced, swapped, (row[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1));
     }
-    row = next;
+    [before, row] = [row, next];
   }
   return row.at(-1) ?? 0;
 }

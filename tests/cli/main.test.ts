@@ -24,6 +24,10 @@ async function iovacheck(args: readonly string[], cwd = ROOT) {
 const WRONG: readonly [args: string[], message: RegExp][] = [
   [["run", "--frobnicate"], /^error: unknown option '--frobnicate'/],
   [["run", "--jobs", "0"], /^error: .*write a whole number from 1 up/],
+  [["run", "--jobs", "1e3"], /^error: .*write a whole number from 1 up/],
+  [["run", "--out", ""], /^iovacheck: --out: is empty; name a folder/],
+  [["run", "--filter", ""], /^iovacheck: --filter: is empty and fits everything/],
+  [["run", "smkoe"], /^iovacheck: no suite, folder or scenario is called smkoe; did you mean smoke/],
   [["run", "--jobs", "many"], /^error: .*write a whole number from 1 up/],
   [["run", "--reply-timeout", "1.5"], /^error: .*write a whole number from 1 up/],
   [["run", "--accel", "hvf"], /^error: .*write auto, kvm or tcg/],

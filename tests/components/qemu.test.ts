@@ -40,6 +40,6 @@ t.test("a QEMU of one's own is asked for its version", async (t) => {
   await t.rejects(resolveQemu("path:/bin/true", context), { name: "ComponentError", message: /is no QEMU/ });
   await t.rejects(resolveQemu("path:/no/such", context), {
     name: "ComponentError",
-    message: /not found on this machine.*install it, or write debian:VERSION/,
+    message: /not found on this machine; install it; name another, or write debian:VERSION$/,
   });
 });

@@ -49,7 +49,7 @@ const NOTHING: readonly [filters: string[], tags: string[], message: RegExp][] =
   [["byte", "§2.1 row 11"], [], /^--filter §2.1 row 11: fits none .*; did you mean §2.1 row 10\?$/],
   [["byte*"], [], /^--filter byte\*: fits none of the 4 scenarios by id, rule or file; /],
   [["nothing-like-it"], [], /; `iovacheck scenarios` lists them$/],
-  [[], ["slwo"], /^--tag slwo: none of the 4 scenarios has it; there are edges, slow$/],
+  [[], ["quick"], /^--tag quick: none of the 4 scenarios has it; there are edges, slow$/],
   [[], ["sloww"], /^--tag sloww: none of the 4 scenarios has it; did you mean slow\?$/],
   [[], ["!edge"], /^--tag edge: none of the 4 scenarios has it; did you mean edges\?$/],
   [

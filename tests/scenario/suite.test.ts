@@ -77,5 +77,7 @@ t.test("the distance of two words", async (t) => {
   t.equal(distance("", "abc"), 3);
   t.equal(distance("kitten", "sitting"), 3);
   t.equal(distance("sitting", "kitten"), 3);
+  t.equal(distance("smkoe", "smoke"), 1, "two letters swapped");
+  t.equal(distance("abc", "cba"), 2, "they aren't neighbours");
   t.same(near("kitten", ["sitting", "kitchen", "dog"]), ["kitchen"]);
 });
