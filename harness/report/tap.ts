@@ -21,7 +21,7 @@ import type {
   WorldChecked,
 } from "./events.ts";
 import { addToSummary, emptySummary, summaryText } from "./summary.ts";
-import { bailOutLine, commentLine, type Point, pointLines, subtestLine } from "./tap_line.ts";
+import { bailOutLine, commentLine, nameText, type Point, pointLines, subtestLine } from "./tap_line.ts";
 
 /** Prints a run as TAP 14: give it every event, in order. */
 export class TapReporter {
@@ -111,7 +111,7 @@ class Cell {
   #lines: string[] = [];
   #begun = false;
   #points = 0;
-  #failed = 0;
+  readonly #failed: string[] = [];
 
   constructor(name: string, number: number) {
     this.name = name;
@@ -155,7 +155,7 @@ class Cell {
 
   #point(verdict: Verdict, point: UnnumberedPoint): void {
     this.#points++;
-    if (isFailure(verdict)) this.#failed++;
+    if (isFailure(verdict)) this.#failed.push(nameText(point.name));
     this.#body(pointLines({ ...point, number: this.#points }));
   }
 
@@ -174,9 +174,13 @@ class Cell {
   }
 
   #end({ fault, durationMs }: CellEnd): void {
-    const ok = fault === undefined && this.#failed === 0 && this.#points > 0;
-    const why = this.#points === 0 ? "no scenario was run" : `${this.#failed} of ${this.#points} failed`;
-    const diagnostics = { verdict: fault?.verdict, reason: fault?.text ?? why, again: fault?.again };
+    const ok = fault === undefined && this.#failed.length === 0 && this.#points > 0;
+    const why = this.#points === 0
+      ? "no scenario was run"
+      : `${this.#failed.length} of ${this.#points} failed`;
+    // Hundreds of points further up they are hard to find among those with a directive.
+    const failed = this.#failed.length === 0 ? undefined : this.#failed.join("\n");
+    const diagnostics = { verdict: fault?.verdict, reason: fault?.text ?? why, failed, again: fault?.again };
     this.#close({ ok, durationMs, ...(ok ? {} : { diagnostics }) });
   }
 

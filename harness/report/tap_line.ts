@@ -49,7 +49,8 @@ function tail({ directive, durationMs }: Point): string {
   return durationMs === undefined ? "" : ` # time=${Math.round(durationMs)}ms`;
 }
 
-function nameText(text: string): string {
+/** A name as a point shows it: one line, cut where it is long. */
+export function nameText(text: string): string {
   const line = cut(visibleLine(text).trim(), NAME_LENGTH_MAX, "…").trim();
   // A brace at the end would open a subtest.
   return line.replace(/\{$/, "\\x7b");

@@ -301,6 +301,22 @@ t.test("a cell ended by a fault fails although its scenarios match", async (t) =
   });
 });
 
+t.test("a cell says at its end which of its points failed", async (t) => {
+  const failing = report([
+    runStart(["a"]),
+    scenarioEnd("a", "good"),
+    scenarioEnd("a", "first", "mismatch"),
+    { ...scenarioEnd("a", "known", "known"), deviations: ["edges"] },
+    scenarioEnd("a", "second", "crash"),
+    cellEnd("a"),
+    RUN_END,
+  ]);
+  const { diag } = parse(failing).cells[0] ?? {};
+  t.match(diag, { reason: "2 of 4 failed", failed: "first\nsecond" });
+  const passing = report([runStart(["a"]), scenarioEnd("a", "good"), cellEnd("a"), RUN_END]);
+  t.notMatch(passing, /failed/);
+});
+
 t.test("a run that ends before its plan", async (t) => {
   const events = [
     runStart(["a", "b", "c"]),
