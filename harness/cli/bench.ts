@@ -31,9 +31,9 @@ interface Options {
 export function register(program: Command): void {
   program.command("bench")
     .description("measure boot, round trip, and compared steps per second")
-    .option("--kernel <spec>", "as for `iovacheck run`")
-    .option("--qemu <spec>", "as for `iovacheck run`")
-    .option("--machine <name>", "see `iovacheck machines`", "intel-iommu")
+    .option("--kernel <spec>", "as for `deno task run`")
+    .option("--qemu <spec>", "as for `deno task run`")
+    .option("--machine <name>", "see `deno task iovacheck machines`", "intel-iommu")
     .option("--repeat <n>", "measure everything so many times", positive, 5)
     .option("--seed <n>", "of the steps; each repetition has the next", count, 1)
     .option("--steps <n>", "MAPs and UNMAPs per repetition", positive, 2000)

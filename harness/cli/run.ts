@@ -1,4 +1,4 @@
-/** `iovacheck run`: the main job. */
+/** `deno task iovacheck run`: the main job. */
 import { join } from "node:path";
 import process from "node:process";
 import { type Command, InvalidArgumentError } from "commander";
@@ -62,7 +62,7 @@ export function register(program: Command): void {
     .option("--list", "say what would be run or skipped in which cell, and boot nothing")
     .option("--kernel <spec>", "debian:6.12, debian:6.12.117, debian:7.3@cloud; may be repeated", collect, [])
     .option("--qemu <spec>", "debian:10.0.13, debian:7.2, host, path:BIN; may be repeated", collect, [])
-    .option("--machine <name>", "see `iovacheck machines`; may be repeated", collect, [])
+    .option("--machine <name>", "see `deno task iovacheck machines`; may be repeated", collect, [])
     .option(
       "--module <file>",
       "a .ko that replaces the guest's module of that name; may be repeated",

@@ -116,7 +116,7 @@ function insteadOf(wanted: string, eligible: readonly KernelChoice[]): string {
   if (sameSeries.length > 0) return `nearest: ${nearest(wanted, sameSeries).join(", ")}`;
   const series = unique(eligible, ({ version }) => version.split(".").slice(0, 2).join("."));
   const old = oldReleases.map(({ series }) => series).filter((name) => name !== wanted);
-  return `there are ${[...new Set([...series, ...old])].join(", ")}; "iovacheck kernels" lists all`;
+  return `there are ${[...new Set([...series, ...old])].join(", ")}; "deno task iovacheck kernels" lists all`;
 }
 
 function nearest(wanted: string, newestFirst: readonly string[]): string[] {

@@ -55,7 +55,7 @@ function requireFit(scenarios: readonly Scenario[], filter: string): void {
   if (scenarios.some((scenario) => fits(scenario, filter))) return;
   throw new UsageError(
     `--filter ${filter}: fits none of the ${scenarios.length} scenarios by id, rule or file; ${
-      mend(filter, wordsOf(scenarios), "`iovacheck scenarios` lists them")
+      mend(filter, wordsOf(scenarios), "`deno task iovacheck scenarios` lists them")
     }`,
   );
 }

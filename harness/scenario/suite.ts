@@ -57,7 +57,9 @@ function selected(scenarios: readonly Scenario[], suites: readonly Suite[], sele
   const found = scenarios.filter(({ id }) => pattern.test(id));
   if (found.length > 0) return found;
   const like = near(selector, namesOf(scenarios, suites));
-  const mend = like.length > 0 ? `did you mean ${like.join(" or ")}?` : "`iovacheck scenarios` lists them";
+  const mend = like.length > 0
+    ? `did you mean ${like.join(" or ")}?`
+    : "`deno task iovacheck scenarios` lists them";
   throw new UsageError(`no suite, folder or scenario is called ${selector}; ${mend}`);
 }
 

@@ -48,7 +48,7 @@ const NOTHING: readonly [filters: string[], tags: string[], message: RegExp][] =
   [["konflict"], [], /^--filter konflict: fits none of the 4 scenarios .*; did you mean conflict or /],
   [["byte", "§2.1 row 11"], [], /^--filter §2.1 row 11: fits none .*; did you mean §2.1 row 10\?$/],
   [["byte*"], [], /^--filter byte\*: fits none of the 4 scenarios by id, rule or file; /],
-  [["nothing-like-it"], [], /; `iovacheck scenarios` lists them$/],
+  [["nothing-like-it"], [], /; `deno task iovacheck scenarios` lists them$/],
   [[], ["quick"], /^--tag quick: none of the 4 scenarios has it; there are edges, slow$/],
   [[], ["sloww"], /^--tag sloww: none of the 4 scenarios has it; did you mean slow\?$/],
   [[], ["!edge"], /^--tag edge: none of the 4 scenarios has it; did you mean edges\?$/],

@@ -44,7 +44,7 @@ const UNKNOWN: readonly [selector: string, message: RegExp][] = [
   ["conflict", /called conflict; did you mean seed\/conflict\?$/],
   ["quik", /called quik; did you mean quick\?$/],
   ["seed/one-byte-", /did you mean seed\/one-byte-low or seed\/one-byte-high\?$/],
-  ["nonsense", /called nonsense; `iovacheck scenarios` lists them$/],
+  ["nonsense", /called nonsense; `deno task iovacheck scenarios` lists them$/],
   ["seed/.*", /called seed\/\.\*; /],
 ];
 
