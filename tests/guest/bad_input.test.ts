@@ -69,7 +69,7 @@ for (const [name, change, message] of FILES) {
   });
 }
 
-t.test("an address that is none, which shows only on a machine", async (t) => {
+t.test("an address that is none, which shows when a scenario meets a machine", async (t) => {
   const dir = await outDir(t);
   const root = join(dir, "project");
   const change = {
@@ -83,7 +83,7 @@ t.test("an address that is none, which shows only on a machine", async (t) => {
   t.match(complaintsOf(outcome), [
     /^iovacheck: configs\/scenarios\/smoke\/attach\.yaml:10:5: map: .*: 1 MiB is no address; write a sum such as /,
   ]);
-  t.match(readTap(outcome.stdout), { cells: [], faults: [], bailout: /attach\.yaml:10:5: map: / });
+  t.equal(outcome.stdout, "", "no run begins");
   t.same(await processesIn(dir), []);
 });
 
