@@ -68,7 +68,7 @@ function releaseContainer(state: State, key: string, process: string): State {
 
 /** Opens /dev/vfio/N, which one opener at a time may have. [spec §1.1] */
 export function groupOpen(state: State, name: string): Outcome {
-  if (!state.world.has(name)) throw new HandleError(`the world has no group ${name}`);
+  if (!state.world.has(name)) throw new HandleError(`there is no group ${name}; name it under groups`);
   if (entryOf(state.world, name).isGone) return { state, answer: refused("ENOENT") };
   if (state.groups.has(name)) return { state, answer: refused("EBUSY") };
   return { state: setGroup(state, name, { holders: [state.process], devices: new Map() }), answer: ok() };

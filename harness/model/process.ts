@@ -71,7 +71,7 @@ export function exit(state: State, name: string): Outcome {
 function child(state: State, name: string): Process {
   requireMain(state);
   const process = name === MAIN_PROCESS ? undefined : state.processes.get(name);
-  if (!process) throw new HandleError(`there is no process ${name}`);
+  if (!process) throw new HandleError(`there is no process ${name}; fork it first`);
   return process;
 }
 

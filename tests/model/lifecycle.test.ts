@@ -201,7 +201,7 @@ t.test("a scenario that uses handles out of order is told so", async (t) => {
   const misuses: [string, () => string][] = [
     ["container d is not open", () => play.run(close, "d")],
     ["group b is not open", () => play.run(groupStatus, "b")],
-    ["the world has no group z", () => play.run(groupOpen, "z")],
+    ["there is no group z; name it under groups", () => play.run(groupOpen, "z")],
     ["container c exists already", () => play.run(open, "c")],
     ["device b.0 is not open", () => play.run(deviceClose, "b.0")],
     ["device a.0 is open already", () => play.run(deviceOpen, "a.0", "a")],
