@@ -8,17 +8,11 @@ import { join } from "node:path";
 import { defaultCacheDir } from "../../harness/components/cache.ts";
 import { readEvents } from "../../harness/report/events.ts";
 import { cacheEnvironment, copyCache } from "./cache_copy.ts";
-import { type Outcome, run } from "./command.ts";
+import { complaintsOf, run } from "./command.ts";
 import { outDir } from "./out_dir.ts";
 import { processesIn } from "./processes.ts";
 import { type Change, copyProject } from "./project_copy.ts";
 import { readTap } from "./tap_output.ts";
-
-const PROGRESS = /^(fetching|building|waiting for|accelerator|logs and events:|apt has no) /;
-
-/** What standard error says apart from progress. */
-const complaintsOf = ({ stderr }: Outcome): string[] =>
-  stderr.trimEnd().split("\n").filter((line) => !PROGRESS.test(line));
 
 const SMOKE = "configs/scenarios/smoke/attach.yaml";
 const MACHINES = "configs/machines/x86.yaml";

@@ -11,6 +11,14 @@ export interface Outcome {
   readonly stderr: string;
 }
 
+/** What is told while all is well: by Deno, of packages and builds, of what a series means, of what was chosen. */
+const PROGRESS =
+  /^(Download|Initialize|fetching|building|waiting for|accelerator|logs and events:|apt has no|debian:[^ ]+:) /;
+
+/** What standard error says apart from progress. */
+export const complaintsOf = ({ stderr }: Pick<Outcome, "stderr">): string[] =>
+  stderr.trimEnd().split("\n").filter((line) => !PROGRESS.test(line));
+
 /** An iovacheck that is running. */
 export interface Running {
   readonly pid: number;

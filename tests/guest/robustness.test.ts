@@ -2,7 +2,7 @@
 /** What a run leaves behind when it is ended, and when it can't begin. */
 import t from "#tap";
 import { join } from "node:path";
-import { run, runGuests, startHarness, startTask } from "./command.ts";
+import { complaintsOf, run, runGuests, startHarness, startTask } from "./command.ts";
 import { outDir } from "./out_dir.ts";
 import { leftAfter, processesIn } from "./processes.ts";
 import { failuresOf, readTap } from "./tap_output.ts";
@@ -82,7 +82,7 @@ t.test("what can't be meant is told in one line, and leaves nothing behind", asy
     await Deno.writeTextFile(join(cwd, "text.ko"), "This is no module.\n");
     const { code, stdout, stderr } = await run(args, { cwd });
     t.equal(code, expected, args.join(" "), { stderr });
-    const lines = stderr.trimEnd().split("\n").filter((line) => !line.startsWith("fetching "));
+    const lines = complaintsOf({ stderr });
     t.equal(lines.length, 1, "one line, apart from progress", { stderr });
     t.match(lines[0], message);
     t.equal(stdout, "");
