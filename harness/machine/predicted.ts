@@ -35,7 +35,7 @@ export function predictedGroups(machine: Machine, platform: Platform): Group[] {
     const devices = addressesOf(slot);
     const drivers = devices.map((): Driver => "vfio-pci");
     const reserved = mergeRegions(devices.flatMap(() => regions));
-    return { iommu, devices, drivers, viable: true, isGone: false, reserved };
+    return { iommu, devices, drivers, isGone: false, reserved };
   });
 }
 

@@ -28,8 +28,7 @@ export function bind(state: State, name: string, index: number, driver: Driver):
 function withDriver(state: State, name: string, index: number, driver: Driver): State {
   const { drivers } = entryOf(state.world, name);
   if (index >= drivers.length) throw new RangeError(`group ${name} has no device ${index + 1}`);
-  const after = drivers.with(index, driver);
-  return withGroup(state, name, { drivers: after, viable: !after.includes("uio_pci_generic") });
+  return withGroup(state, name, { drivers: drivers.with(index, driver) });
 }
 
 /** Takes the only device of a group out of the machine. */

@@ -3,6 +3,7 @@ import { type Errno, ok, refused } from "./answer.ts";
 import { hex } from "./range_list.ts";
 import { type Container, entryOf, type OpenGroup, type Outcome, type State, withEntry } from "./state.ts";
 import { attachGroup, detachGroup, emptyType1 } from "./type1.ts";
+import { isViable } from "./world.ts";
 
 /** Extension and IOMMU type numbers of linux/vfio.h that the rules mention. */
 const TYPE1 = 1n;
@@ -99,8 +100,8 @@ export function groupStatus(state: State, name: string, argsz = STATUS_STRUCT_BY
   const { container } = openGroup(state, name);
   if (argsz < STATUS_STRUCT_BYTES) return { state, answer: refused("EINVAL") };
   if (isLost(state, name)) return { state, answer: refused("ENODEV") };
-  const { viable } = entryOf(state.world, name);
-  const flags = (viable ? VIABLE : 0) | (container !== undefined ? CONTAINER_SET : 0);
+  const flags = (isViable(entryOf(state.world, name)) ? VIABLE : 0) |
+    (container !== undefined ? CONTAINER_SET : 0);
   return { state, answer: ok({ flags: hex(flags) }) };
 }
 
@@ -110,7 +111,7 @@ export function groupSetContainer(state: State, name: string, key: string): Outc
   const container = openContainer(state, key);
   if (group.container !== undefined) return { state, answer: refused("EINVAL") };
   if (isLost(state, name)) return { state, answer: refused("ENODEV") };
-  if (state.semantics.claimsDmaOwnership && !entryOf(state.world, name).viable) {
+  if (state.semantics.claimsDmaOwnership && !isViable(entryOf(state.world, name))) {
     return { state, answer: refused("EPERM") };
   }
   const joined = { ...container, groups: [name, ...container.groups] };
@@ -225,7 +226,7 @@ function firstDeviceIsVfios({ world }: State, name: string): boolean {
 function canOpenDevices(state: State, name: string): boolean {
   const { container } = openGroup(state, name);
   const joined = container === undefined ? undefined : state.containers.get(container);
-  return joined?.type1 !== undefined && entryOf(state.world, name).viable;
+  return joined?.type1 !== undefined && isViable(entryOf(state.world, name));
 }
 
 /**

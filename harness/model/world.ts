@@ -29,13 +29,14 @@ export interface Group {
   readonly reserved: readonly ReservedRegion[];
   /** PCI addresses, in order. */
   readonly devices: readonly string[];
-  /** Nobody else, such as a kernel driver on a sibling, owns the group's DMA. [spec §1.3] */
-  readonly viable: boolean;
   /** The driver of each device. */
   readonly drivers: readonly Driver[];
   /** Its only device was taken out of the machine, and nobody has found it again. */
   readonly isGone: boolean;
 }
+
+/** Whether nobody else, such as a kernel driver on a sibling, owns the group's DMA. [spec §1.3] */
+export const isViable = ({ drivers }: Group): boolean => !drivers.includes("uio_pci_generic");
 
 /** The groups by the names that scenarios give them. */
 export type World = ReadonlyMap<string, Group>;

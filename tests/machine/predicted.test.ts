@@ -3,6 +3,7 @@ import t from "#tap";
 import { predictedGroups } from "../../harness/machine/predicted.ts";
 import { regionText } from "../../harness/model/reserved.ts";
 import { hex } from "../../harness/model/range_list.ts";
+import { isViable } from "../../harness/model/world.ts";
 import { machineWith, version } from "./machines.ts";
 
 const groupsOf = (iommu: string, kernel: string, qemu: string) =>
@@ -66,7 +67,7 @@ t.test("a slot is a group", async (t) => {
     ["0000:00:04.0"],
     ["0000:00:06.0", "0000:00:06.1"],
   ]);
-  t.ok(groups.every(({ viable }) => viable));
+  t.ok(groups.every(isViable));
 });
 
 const ISOLATION: readonly [iommu: string, isolates: boolean, coherent: boolean][] = [

@@ -21,12 +21,12 @@ import { getInfo } from "../../harness/model/info.ts";
 import { lockedPages } from "../../harness/model/locked_memory.ts";
 import { exit, fork, inProcess } from "../../harness/model/process.ts";
 import { KERNELS, Play } from "./play.ts";
-import { AMD, group, INTEL, MSI, VIRTIO, worldOf } from "./worlds.ts";
+import { AMD, group, INTEL, MSI, TAKEN, VIRTIO, worldOf } from "./worlds.ts";
 
 const WORLD = worldOf({
   a: group(INTEL, [MSI]),
   b: group(INTEL, [MSI]),
-  taken: group(INTEL, [MSI], { viable: false }),
+  taken: group(INTEL, [MSI], TAKEN),
   amd: group(AMD, [MSI]),
   virtio: group(VIRTIO, [MSI]),
 });

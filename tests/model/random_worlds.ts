@@ -4,7 +4,7 @@ import { type Range, U64_MAX } from "../../harness/model/range_list.ts";
 import { mergeRegions, RESERVED_KINDS, type ReservedRegion } from "../../harness/model/reserved.ts";
 import type { Group, Iommu, World } from "../../harness/model/world.ts";
 import { ADDRESSES } from "./small_space.ts";
-import { group, iommu } from "./worlds.ts";
+import { group, iommu, TAKEN } from "./worlds.ts";
 
 export const PAGE_BYTES = 0x1000n;
 /** Regions begin and end at quarters of pages: less than pages, more than single addresses. */
@@ -69,7 +69,7 @@ const groupArb = (base: bigint, iommus: readonly Iommu[], limits: WorldLimits): 
     iommu: fc.constantFrom(...iommus),
     regions: fc.array(regionArb(base, limits), { maxLength: 3 }),
     viable: fc.oneof({ weight: 9, arbitrary: fc.constant(true) }, fc.boolean()),
-  }).map(({ iommu, regions, viable }) => group(iommu, mergeRegions(regions), { viable }));
+  }).map(({ iommu, regions, viable }) => group(iommu, mergeRegions(regions), viable ? {} : TAKEN));
 
 /** Up to three IOMMUs and four groups behind them. */
 export const worldArb = (limits: WorldLimits): fc.Arbitrary<RandomWorld> =>

@@ -42,10 +42,15 @@ export const group = (
   iommu,
   reserved,
   devices: ["0000:00:03.0"],
-  viable: true,
   drivers: ["vfio-pci"],
   isGone: false,
   ...more,
 });
+
+/** What makes a group one that isn't viable: a driver that uses one of its two devices. [spec §1.3] */
+export const TAKEN: Partial<Group> = {
+  devices: ["0000:00:03.0", "0000:00:03.1"],
+  drivers: ["vfio-pci", "uio_pci_generic"],
+};
 
 export const worldOf = (groups: Record<string, Group>): World => new Map(Object.entries(groups));
