@@ -3,7 +3,7 @@ import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { uniformBigInt } from "pure-rand/distribution/uniformBigInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { PAGE_SIZE } from "../model/constants.ts";
-import { MAP_READ, MAP_WRITE } from "../model/dma.ts";
+import { MAP_READ, MAP_WRITE } from "../model/map.ts";
 import type { RangeList } from "../model/range_list.ts";
 import type { Action } from "../scenario/action.ts";
 import { mapAction } from "../scenario/steps/map.ts";

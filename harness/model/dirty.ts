@@ -3,7 +3,7 @@ import { type Errno, ok, refused } from "./answer.ts";
 import { PAGE_SIZE } from "./constants.ts";
 import { type BitmapRequest, descriptionFault, fillBitmap, mappingsFromTo } from "./dirty_bitmap.ts";
 import { openContainer } from "./lifecycle.ts";
-import { bisects, isAligned, rangeOf, wraps } from "./mappings.ts";
+import { cutsMapping, isAligned, rangeOf, wraps } from "./mappings.ts";
 import { U64_MAX } from "./range_list.ts";
 import type { Semantics } from "./semantics.ts";
 import type { Outcome, State, Type1 } from "./state.ts";
@@ -55,13 +55,14 @@ export function getDirtyPages(state: State, key: string, request: DirtyRequest):
   const fault = callFault(type1, DIRTY_GET, argsz) ??
     (argsz < HEAD_BYTES + GET_BYTES ? "EINVAL" : rangeFault(state.semantics, request));
   if (!type1 || fault) return { state, answer: refused(fault ?? "EINVAL") };
-  if (isRefused(type1, request)) return { state, answer: refused("EINVAL") };
+  if (isRefused(state.semantics, type1, request)) return { state, answer: refused("EINVAL") };
   const asked = mappingsFromTo(type1.mappings, iova, rangeOf(request).last);
   const filled = fillBitmap(state.semantics, asked, iova, bitmap, size);
   const after = withType1(state, key, withMappingsReplaced(type1, filled.mappings));
   return { state: after, answer: filled.failedAt ? refused("EFAULT") : ok(filled.values) };
 }
 
+/** What the range and the bitmap get a question refused for, first fault first. [spec §7.1] */
 function rangeFault({ deviations }: Semantics, { iova, size, bitmap }: DirtyRequest): Errno | undefined {
   if (deviations.has("dirty-to-the-end") && size > 0n && iova + size > U64_MAX) return "EINVAL";
   if (size === 0n) return "EINVAL";
@@ -69,8 +70,9 @@ function rangeFault({ deviations }: Semantics, { iova, size, bitmap }: DirtyRequ
   return descriptionFault(bitmap, size);
 }
 
-function isRefused(type1: Type1, request: DirtyRequest): boolean {
+/** Whether the container's state gets a question about a good range refused. [spec §7.1] */
+function isRefused(semantics: Semantics, type1: Type1, request: DirtyRequest): boolean {
   const { iova, size, bitmap: { pageSize = PAGE_SIZE } } = request;
   return pageSize !== PAGE_SIZE || !isAligned(iova, size) || !type1.tracksDirtyPages ||
-    type1.mappings.some((mapping) => bisects(rangeOf(request), mapping));
+    cutsMapping(semantics, type1, rangeOf(request));
 }

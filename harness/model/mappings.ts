@@ -18,18 +18,27 @@ export const wraps = (start: bigint, size: bigint): boolean => size > 0n && star
 export const isAligned = (...values: bigint[]): boolean => values.every((value) => value % PAGE_SIZE === 0n);
 
 /** Whether one of the range's ends lies inside the mapping, so that it would be cut. */
-export function bisects({ start, last }: Range, mapping: Mapping): boolean {
+function bisects({ start, last }: Range, mapping: Mapping): boolean {
   const { start: first, last: end } = rangeOf(mapping);
   return (first < start && start <= end) || (first <= last && last < end);
 }
 
-/** Whether the kernel's lookups miss the mapping, because its exclusive end has become 0. */
-export const isHidden = (semantics: Semantics, mapping: Mapping): boolean =>
-  semantics.deviations.has("map-at-the-top") && rangeOf(mapping).last === U64_MAX;
+/** Whether lookups miss a mapping up to 2^64. [spec §12 R1a] */
+export const missesTop = ({ deviations }: Semantics): boolean => deviations.has("map-at-the-top");
+
+/** Whether UNMAP looks for each mapping from the root of the tree. [spec §5.2] */
+export const searchesAnew = ({ deviations }: Semantics): boolean => deviations.has("unmap-by-tree");
+
+/** Whether the shape of the kernel's tree may come to decide what a lookup finds. */
+export const growsTree = (semantics: Semantics): boolean => missesTop(semantics) || searchesAnew(semantics);
 
 /** Whether what a search finds depends on the shape of the kernel's tree. */
-export const searchesTree = ({ deviations }: Semantics, { tree }: Type1): boolean =>
-  deviations.has("map-at-the-top") && tree?.decidesSearches === true;
+export const searchesTree = (semantics: Semantics, { tree }: Type1): boolean =>
+  missesTop(semantics) && tree?.decidesSearches === true;
+
+/** Whether the kernel's lookups miss the mapping, because its exclusive end has become 0. */
+export const isHidden = (semantics: Semantics, mapping: Mapping): boolean =>
+  missesTop(semantics) && rangeOf(mapping).last === U64_MAX;
 
 /** The mappings with an address in the range, less hidden ones. */
 export function mappingsIn(
@@ -63,9 +72,21 @@ const findsSome = (semantics: Semantics, type1: Type1, range: Range): boolean =>
     ? findMapping(treeOf(type1.tree), range) !== undefined
     : mappingsIn(semantics, type1, range).length > 0;
 
+/**
+ * Whether a lookup at one of the range's ends finds a mapping that would be cut there. [spec §5.1 row 11, §7.1]
+ */
+export function cutsMapping(semantics: Semantics, type1: Type1, range: Range): boolean {
+  const found = searchesTree(semantics, type1)
+    ? [range.start, range.last].flatMap((at) =>
+      findMapping(treeOf(type1.tree), { start: at, last: at }) ?? []
+    )
+    : mappingsIn(semantics, type1, range);
+  return found.some((mapping) => bisects(range, mapping));
+}
+
 /** Whether MAP finds an existing mapping in the way. [spec §4.1 row 8] */
 export const isTaken = (semantics: Semantics, type1: Type1, range: Range): boolean =>
-  !(semantics.deviations.has("map-at-the-top") && range.last === U64_MAX) &&
+  !(missesTop(semantics) && range.last === U64_MAX) &&
   findsSome(semantics, type1, range);
 
 /** Whether an attach finds a mapping in a range that the new group can't use. [spec §2.3, §2.1 row 10] */

@@ -29,20 +29,15 @@ export interface Backing {
   readonly inaccessiblePage?: bigint;
 }
 
-/** How the mapping is to be used. */
-export interface Access {
-  readonly read: boolean;
-  readonly write: boolean;
-}
-
 /**
  * Pins page after page, until one can't be had or is one too many for the limit; then none is.
+ * @param isWritten the device may write
  * @returns pages charged, or EFAULT or ENOMEM [kernel: vfio_pin_map_dma, vfio_pin_pages_remote]
  */
-export function pin(state: State, size: bigint, access: Access, backing: Backing): bigint | Errno {
+export function pin(state: State, size: bigint, isWritten: boolean, backing: Backing): bigint | Errno {
   const pages = size / PAGE_SIZE;
-  const failing = firstInaccessible(state, access, backing);
-  const charge = isFree(state, access, backing) ? 0n : 1n;
+  const failing = firstInaccessible(state, isWritten, backing);
+  const charge = isFree(state, isWritten, backing) ? 0n : 1n;
   const reached = failing !== undefined && failing < pages ? failing : pages;
   const room = lockablePages(state);
   if (room !== undefined && reached * charge > room) return "ENOMEM";
@@ -50,15 +45,15 @@ export function pin(state: State, size: bigint, access: Access, backing: Backing
 }
 
 /** Number of the first page that can't be pinned. */
-function firstInaccessible({ semantics }: State, { write }: Access, backing: Backing): bigint | undefined {
+function firstInaccessible({ semantics }: State, isWritten: boolean, backing: Backing): bigint | undefined {
   const { kind, inaccessiblePage } = backing;
   if (kind === "none") return 0n;
-  if (write && kind === "read-only") return 0n;
-  if (write && kind === "file" && !semantics.pinsFilesForWriting) return 0n;
+  if (isWritten && kind === "read-only") return 0n;
+  if (isWritten && kind === "file" && !semantics.pinsFilesForWriting) return 0n;
   return inaccessiblePage;
 }
 
 /** Whether nothing is charged: for registers, and for the page that stands for memory nobody has written to. */
-const isFree = ({ semantics }: State, { write }: Access, { kind }: Backing): boolean =>
+const isFree = ({ semantics }: State, isWritten: boolean, { kind }: Backing): boolean =>
   kind === "device" ||
-  (!write && (kind === "untouched" || kind === "read-only") && semantics.pinsZeroPage);
+  (!isWritten && (kind === "untouched" || kind === "read-only") && semantics.pinsZeroPage);

@@ -2,7 +2,7 @@ import t from "#tap";
 import { groupClose, groupUnsetContainer } from "../../harness/model/lifecycle.ts";
 import { leakedAtClose, lockedPages, pinnedPages } from "../../harness/model/locked_memory.ts";
 import { readBack } from "../../harness/model/info.ts";
-import { mapDma } from "../../harness/model/dma.ts";
+import { mapDma } from "../../harness/model/map.ts";
 import { exec, exit, fork, inProcess, setMemoryLock } from "../../harness/model/process.ts";
 import type { MemoryLock } from "../../harness/model/state.ts";
 import { KERNELS, Play } from "./play.ts";

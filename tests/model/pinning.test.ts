@@ -1,7 +1,7 @@
 import t from "#tap";
-import { mapDma } from "../../harness/model/dma.ts";
+import { mapDma } from "../../harness/model/map.ts";
 import { lockedPages } from "../../harness/model/locked_memory.ts";
-import { type Access, type Backing, pin } from "../../harness/model/pinning.ts";
+import { type Backing, pin } from "../../harness/model/pinning.ts";
 import { setMemoryLock } from "../../harness/model/process.ts";
 import { KERNELS, Play } from "./play.ts";
 import { group, INTEL, MSI, worldOf } from "./worlds.ts";
@@ -10,9 +10,10 @@ const WORLD = worldOf({ a: group(INTEL, [MSI]) });
 const PAGE = 0x1000n;
 const PAGES = 16n;
 
-const READ: Access = { read: true, write: false };
-const WRITE: Access = { read: false, write: true };
-const BOTH: Access = { read: true, write: true };
+/** What the device may do; only writing makes a difference. */
+const READ = false;
+const WRITE = true;
+const BOTH = true;
 
 /** Answers by kernel, in the order of KERNELS. */
 type Answers = readonly (bigint | string)[];
@@ -21,7 +22,7 @@ const all = (answer: bigint | string): Answers => [answer, answer, answer, answe
 const ZERO_PAGE: Answers = [0n, 0n, PAGES, PAGES];
 
 t.test("what pinning 16 pages costs, or fails for [§4.2, §8]", async (t) => {
-  const table: [name: string, backing: Backing, access: Access, answers: Answers][] = [
+  const table: [name: string, backing: Backing, isWritten: boolean, answers: Answers][] = [
     ["private, r", { kind: "private" }, READ, all(PAGES)],
     ["private, w", { kind: "private" }, WRITE, all(PAGES)],
     ["private, rw", { kind: "private" }, BOTH, all(PAGES)],
@@ -45,14 +46,14 @@ t.test("what pinning 16 pages costs, or fails for [§4.2, §8]", async (t) => {
   ];
   for (const [index, kernel] of KERNELS.entries()) {
     const { state } = Play.real(kernel, WORLD);
-    for (const [name, backing, access, answers] of table) {
-      t.equal(pin(state, PAGES * PAGE, access, backing), answers[index], `${kernel} ${name}`);
+    for (const [name, backing, isWritten, answers] of table) {
+      t.equal(pin(state, PAGES * PAGE, isWritten, backing), answers[index], `${kernel} ${name}`);
     }
   }
 });
 
 t.test("what of the limit and the hole comes first decides [§4.2, §8]", async (t) => {
-  const table: [limitPages: bigint, backing: Backing, access: Access, answers: Answers][] = [
+  const table: [limitPages: bigint, backing: Backing, isWritten: boolean, answers: Answers][] = [
     [16n, { kind: "private" }, BOTH, all(PAGES)],
     [15n, { kind: "private" }, BOTH, all("ENOMEM")],
     [8n, { kind: "private", inaccessiblePage: 8n }, BOTH, all("EFAULT")],
@@ -61,13 +62,13 @@ t.test("what of the limit and the hole comes first decides [§4.2, §8]", async 
     [0n, { kind: "untouched" }, READ, [0n, 0n, "ENOMEM", "ENOMEM"]],
   ];
   for (const [index, kernel] of KERNELS.entries()) {
-    for (const [limitPages, backing, access, answers] of table) {
+    for (const [limitPages, backing, isWritten, answers] of table) {
       const play = Play.real(kernel, WORLD);
       play.run(setMemoryLock, { limitBytes: limitPages * PAGE, isCapable: false });
       const name = `${kernel}: ${limitPages} pages, ${backing.kind}, hole ${
         backing.inaccessiblePage ?? "none"
       }`;
-      t.equal(pin(play.state, PAGES * PAGE, access, backing), answers[index], name);
+      t.equal(pin(play.state, PAGES * PAGE, isWritten, backing), answers[index], name);
     }
   }
 });

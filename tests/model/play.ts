@@ -1,6 +1,7 @@
 /** Plays steps on the model, one after the other, as a scenario does. */
 import { answerText } from "../../harness/model/answer.ts";
-import { mapDma, unmapDma } from "../../harness/model/dma.ts";
+import { mapDma } from "../../harness/model/map.ts";
+import { unmapDma } from "../../harness/model/unmap.ts";
 import { groupOpen, groupSetContainer, open, setIommu } from "../../harness/model/lifecycle.ts";
 import { rangeListText } from "../../harness/model/range_list.ts";
 import { deviationsOf, semanticsOf } from "../../harness/model/semantics.ts";

@@ -1,5 +1,6 @@
 import t from "#tap";
-import { MAP_VADDR, mapDma, UNMAP_VADDR_FLAG, unmapDma } from "../../harness/model/dma.ts";
+import { MAP_VADDR, mapDma } from "../../harness/model/map.ts";
+import { UNMAP_VADDR_FLAG, unmapDma } from "../../harness/model/unmap.ts";
 import {
   close,
   deviceClose,

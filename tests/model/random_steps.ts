@@ -1,7 +1,8 @@
 /** Steps made by chance, as data that a failing test can print. */
 import fc from "fast-check";
 import { dirtyPages, getDirtyPages } from "../../harness/model/dirty.ts";
-import { mapDma, unmapDma } from "../../harness/model/dma.ts";
+import { mapDma } from "../../harness/model/map.ts";
+import { unmapDma } from "../../harness/model/unmap.ts";
 import { getInfo } from "../../harness/model/info.ts";
 import {
   close,

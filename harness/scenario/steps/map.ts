@@ -1,7 +1,7 @@
 /** VFIO_IOMMU_MAP_DMA. */
 import * as z from "zod";
 import { PAGE_SIZE } from "../../model/constants.ts";
-import { MAP_READ, MAP_VADDR, MAP_WRITE, mapDma, type MapRequest } from "../../model/dma.ts";
+import { MAP_READ, MAP_VADDR, MAP_WRITE, mapDma, type MapRequest } from "../../model/map.ts";
 import { type Backing, MEMORY_KINDS } from "../../model/pinning.ts";
 import { hex } from "../../model/range_list.ts";
 import type { Action } from "../action.ts";

@@ -1,6 +1,6 @@
 /** VFIO_IOMMU_UNMAP_DMA. */
 import * as z from "zod";
-import { unmapDma, type UnmapRequest } from "../../model/dma.ts";
+import { unmapDma, type UnmapRequest } from "../../model/unmap.ts";
 import { hex } from "../../model/range_list.ts";
 import type { Action } from "../action.ts";
 import { evaluate } from "../address.ts";

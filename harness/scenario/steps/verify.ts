@@ -1,7 +1,7 @@
 /** Proof that every mapping is still there, since no call lists them. */
 import type { State } from "../../model/state.ts";
 import { PAGE_SIZE } from "../../model/constants.ts";
-import { MAP_READ, MAP_WRITE } from "../../model/dma.ts";
+import { MAP_READ, MAP_WRITE } from "../../model/map.ts";
 import { isHidden } from "../../model/mappings.ts";
 import type { Action } from "../action.ts";
 import { mapAction } from "./map.ts";

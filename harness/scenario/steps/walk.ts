@@ -1,6 +1,6 @@
 /** Walking the list: what is reported must be what is enforced. */
 import { PAGE_SIZE } from "../../model/constants.ts";
-import { MAP_READ, MAP_WRITE } from "../../model/dma.ts";
+import { MAP_READ, MAP_WRITE } from "../../model/map.ts";
 import { openContainer } from "../../model/lifecycle.ts";
 import { type Range, U64_MAX } from "../../model/range_list.ts";
 import { CONTAINER } from "../schemas.ts";

@@ -1,15 +1,13 @@
 import t from "#tap";
 import { DIRTY_START, DIRTY_STOP, dirtyPages } from "../../harness/model/dirty.ts";
+import { MAP_VADDR, mapDma, type MapRequest } from "../../harness/model/map.ts";
 import {
-  MAP_VADDR,
-  mapDma,
-  type MapRequest,
   UNMAP_ALL_FLAG,
   UNMAP_DIRTY_BITMAP_FLAG,
   UNMAP_VADDR_FLAG,
   unmapDma,
   type UnmapRequest,
-} from "../../harness/model/dma.ts";
+} from "../../harness/model/unmap.ts";
 import { lockedPages } from "../../harness/model/locked_memory.ts";
 import { open } from "../../harness/model/lifecycle.ts";
 import { exec, exit, fork, inProcess } from "../../harness/model/process.ts";
