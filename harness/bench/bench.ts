@@ -1,6 +1,6 @@
 /** What the harness is measured by: how soon a guest is there, how fast it answers, how fast answers are compared. */
 import { join } from "node:path";
-import type { CellPlan } from "../check/cell.ts";
+import type { CellPlan } from "../check/cell_plan.ts";
 import { Guest } from "../guest/guest.ts";
 import { BenchGuest, CONTAINER } from "./bench_guest.ts";
 import { randomSteps } from "./random_steps.ts";

@@ -1,6 +1,7 @@
 /** A live guest with a group in a container, and the two models that know it. */
 import type { Target } from "../check/assignment.ts";
-import { type CellPlan, targetOf } from "../check/cell.ts";
+import type { CellPlan } from "../check/cell_plan.ts";
+import { targetOf } from "../check/preparation.ts";
 import { conditionOf } from "../check/execution.ts";
 import { type PredictedAction, TwoModels } from "../check/two_models.ts";
 import { type GroupNumbers, namesOf, takeDevices } from "../check/world_check.ts";

@@ -1,49 +1,21 @@
-/** A cell: one kernel, one QEMU, one machine; one guest that serves many scenarios. */
+/** Running a cell: one guest that serves many scenarios, and another where that one is of no further use. */
 import { join } from "node:path";
 import { positionText } from "../config.ts";
 import { CannotTestError } from "../errors.ts";
 import { complains, excerpt } from "../guest/console.ts";
-import { Guest, type GuestLimits, GuestLost } from "../guest/guest.ts";
+import { Guest, GuestLost } from "../guest/guest.ts";
 import type { QemuPlan } from "../guest/qemu_process.ts";
-import type { Machine } from "../machine/machine.ts";
-import { predictedGroups } from "../machine/predicted.ts";
 import { compareVersions, type KernelVersion, parseVersion, versionText } from "../model/version.ts";
 import type { Event, ScenarioEnd } from "../report/events.ts";
 import type { Scenario } from "../scenario/scenario.ts";
-import { assignGroups, type Assignment, type Target, whyNot } from "./assignment.ts";
+import type { Target } from "./assignment.ts";
 import { type Attempt, causeOf, passed, toldOf, verdictOf } from "./attempt.ts";
 import { type Condition, conditionOf, execute } from "./execution.ts";
-import { predict, type Prediction } from "./prediction.ts";
+import type { CellPlan } from "./cell_plan.ts";
+import type { Prepared, PreparedCell } from "./preparation.ts";
 import { checkWorld, type GroupNumbers, namesOf, takeDevices } from "./world_check.ts";
 
-/** Everything that a cell needs, ready to go. */
-export interface CellPlan {
-  readonly id: string;
-  readonly kernelSpec: string;
-  readonly kernelVersion: KernelVersion;
-  readonly kernelOptions: { has(option: string): boolean };
-  readonly qemuSpec: string;
-  readonly qemuVersion: KernelVersion;
-  readonly machine: Machine;
-  readonly scenarios: readonly Scenario[];
-  /** Why this cell can't be, where it can't. */
-  readonly skip?: string;
-  readonly artifactsDir: string;
-  readonly limits: GuestLimits;
-  /** How often a scenario that failed is played again, each time on a fresh guest. */
-  readonly retries: number;
-  /** What QEMU is to be started with, into a folder for its logs. */
-  guestPlan(artifactsDir: string): Promise<QemuPlan>;
-  /** The one command that runs a scenario of this cell again. */
-  again(scenario: string): string;
-}
-
 type Emit = (event: Event) => void;
-
-/** A scenario that is ready to be played, or the reason why it can't be here. */
-export type Prepared =
-  & { readonly scenario: Scenario }
-  & ({ readonly whyNot: string } | { readonly assignment: Assignment; readonly prediction: Prediction });
 
 /** A scenario on its way to a verdict. */
 interface Trial {
@@ -66,24 +38,6 @@ const LEAK_TOLERATED_PAGES = 4096n;
 
 /** The rule that the world check goes by. */
 const WORLD_RULE = "§9, §10";
-
-/** A cell of which it is known what every scenario will ask and should be answered. */
-export interface PreparedCell {
-  readonly plan: CellPlan;
-  readonly target: Target;
-  /** In the order in which they are played. */
-  readonly scenarios: readonly Prepared[];
-}
-
-/**
- * Plays the scenarios of a cell on the model.
- * @throws ConfigError for a scenario that can't be played as it is written
- */
-export function prepareCell(plan: CellPlan): PreparedCell {
-  const target = targetOf(plan);
-  const played = plan.skip === undefined ? inOrder(plan.scenarios) : [];
-  return { plan, target, scenarios: played.map((scenario) => prepare(scenario, target)) };
-}
 
 /**
  * Runs a cell from the first boot to the last scenario, and tells of everything in events.
@@ -329,40 +283,6 @@ class CellRun {
       again: this.#plan.again(scenario.id),
     });
   }
-}
-
-/** The order to play in: what leaves the guest unfit for others comes last, so that it costs no further boot. */
-export const inOrder = (scenarios: readonly Scenario[]): Scenario[] =>
-  scenarios.toSorted((a, b) => Number(a.leaks) - Number(b.leaks));
-
-/** What a cell's scenarios are held against. */
-export function targetOf(
-  { machine, kernelVersion, kernelOptions, qemuVersion }: Pick<
-    CellPlan,
-    "machine" | "kernelVersion" | "kernelOptions" | "qemuVersion"
-  >,
-): Target {
-  return {
-    groups: predictedGroups(machine, { kernel: kernelVersion, qemu: qemuVersion }),
-    iommuKind: machine.iommu.kind,
-    memoryBytes: BigInt(machine.memoryMib) << 20n,
-    version: kernelVersion,
-    options: kernelOptions,
-  };
-}
-
-/**
- * Finds out what a scenario comes to on a machine.
- * @throws UsageError when the scenario can't be played as written, or its author disagrees with the model
- */
-export function prepare(scenario: Scenario, target: Target): Prepared {
-  const reason = whyNot(scenario, target);
-  if (reason !== undefined) return { scenario, whyNot: reason };
-  const assignment = assignGroups(scenario, target);
-  const prediction = predict(scenario, assignment, target);
-  const contradiction = prediction.contradictions[0];
-  if (contradiction) throw contradiction;
-  return { scenario, assignment, prediction };
 }
 
 /**

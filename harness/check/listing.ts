@@ -4,9 +4,9 @@ import { type KernelPreview, previewKernel, previewQemu, type QemuPreview } from
 import type { Context } from "../components/types.ts";
 import type { Machine } from "../machine/machine.ts";
 import { whyNot } from "./assignment.ts";
-import { inOrder, targetOf } from "./cell.ts";
 import { readReplacement } from "./guest_kit.ts";
 import { cellId, type RunRequest, versionOf, whyNoCell } from "./plan.ts";
+import { inOrder, targetOf } from "./preparation.ts";
 
 /** What a cell would do with a scenario. */
 export interface ListedScenario {

@@ -13,7 +13,7 @@ import type { Machine } from "../machine/machine.ts";
 import { machineArgs, unsupported } from "../machine/qemu_args.ts";
 import { type KernelVersion, parseVersion } from "../model/version.ts";
 import type { Scenario } from "../scenario/scenario.ts";
-import type { CellPlan } from "./cell.ts";
+import type { CellPlan } from "./cell_plan.ts";
 import { GuestKit, missingOption, readReplacement } from "./guest_kit.ts";
 
 /** What a run is asked to do. */

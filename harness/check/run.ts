@@ -1,6 +1,7 @@
 /** A run: all cells of a plan, as many at a time as allowed, told as events. */
 import type { Counts, Event, Verdict } from "../report/events.ts";
-import { type PreparedCell, runCell } from "./cell.ts";
+import { runCell } from "./cell.ts";
+import type { PreparedCell } from "./preparation.ts";
 
 /** Exit codes of the command line. */
 export const EXIT_OK = 0;

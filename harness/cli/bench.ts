@@ -3,7 +3,7 @@ import process from "node:process";
 import type { Command } from "commander";
 import { bench, type BenchResult } from "../bench/bench.ts";
 import { MismatchError } from "../bench/comparison.ts";
-import type { CellPlan } from "../check/cell.ts";
+import type { CellPlan } from "../check/cell_plan.ts";
 import { planRun } from "../check/plan.ts";
 import { EXIT_DIFFERENT, EXIT_INTERRUPTED } from "../check/run.ts";
 import { CannotTestError, UsageError } from "../errors.ts";

@@ -2,9 +2,9 @@
 import { join } from "node:path";
 import process from "node:process";
 import { type Command, InvalidArgumentError } from "commander";
-import { prepareCell, type PreparedCell } from "../check/cell.ts";
 import { listRun } from "../check/listing.ts";
 import { planRun } from "../check/plan.ts";
+import { prepareCell, type PreparedCell } from "../check/preparation.ts";
 import { EXIT_INTERRUPTED, runCells } from "../check/run.ts";
 import type { Context } from "../components/types.ts";
 import type { WantedAccelerator } from "../guest/accelerator.ts";

@@ -1,6 +1,6 @@
 /** What failed is played again on fresh guests, and nothing of it is hidden. */
 import t from "#tap";
-import { prepareCell } from "../../harness/check/cell.ts";
+import { prepareCell } from "../../harness/check/preparation.ts";
 import { runCells } from "../../harness/check/run.ts";
 import type { Event } from "../../harness/report/events.ts";
 import { parseScenarios } from "../../harness/scenario/scenario.ts";

@@ -1,5 +1,6 @@
 import t from "#tap";
-import { type CellPlan, prepareCell } from "../../harness/check/cell.ts";
+import type { CellPlan } from "../../harness/check/cell_plan.ts";
+import { prepareCell } from "../../harness/check/preparation.ts";
 import { runCells, Tally } from "../../harness/check/run.ts";
 import { CannotTestError } from "../../harness/errors.ts";
 import { GuestLost } from "../../harness/guest/guest.ts";

@@ -1,6 +1,7 @@
 /** A cell whose guests behave as they are told to, with a program in QEMU's place. */
 import { resolve } from "node:path";
-import { type CellPlan, targetOf } from "../../harness/check/cell.ts";
+import type { CellPlan } from "../../harness/check/cell_plan.ts";
+import { targetOf } from "../../harness/check/preparation.ts";
 import { worldScenario } from "../../harness/check/world_check.ts";
 import { CannotTestError } from "../../harness/errors.ts";
 import type { QemuPlan } from "../../harness/guest/qemu_process.ts";

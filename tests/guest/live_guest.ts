@@ -1,6 +1,7 @@
 /** A guest that goes on living while one module after the other takes the place of its vfio_iommu_type1. */
 import { join } from "node:path";
-import { type CellPlan, prepare, type Prepared, targetOf } from "../../harness/check/cell.ts";
+import type { CellPlan } from "../../harness/check/cell_plan.ts";
+import { prepare, type Prepared, targetOf } from "../../harness/check/preparation.ts";
 import { type Condition, conditionOf, execute, type Execution } from "../../harness/check/execution.ts";
 import { type GroupNumbers, namesOf, takeDevices, worldScenario } from "../../harness/check/world_check.ts";
 import { complains, excerpt } from "../../harness/guest/console.ts";

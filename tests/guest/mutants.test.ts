@@ -1,7 +1,7 @@
 // deadline: 900 s
 /** The power of the suite: a kernel with one small fault must not pass. */
 import t from "#tap";
-import type { CellPlan } from "../../harness/check/cell.ts";
+import type { CellPlan } from "../../harness/check/cell_plan.ts";
 import { planRun } from "../../harness/check/plan.ts";
 import { loadAllMachines, loadAllScenarios, loadPins } from "../../harness/cli/configs.ts";
 import { defaultCacheDir } from "../../harness/components/cache.ts";

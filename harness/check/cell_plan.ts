@@ -1,0 +1,28 @@
+/** What a cell is: one kernel, one QEMU, one machine, and what is to be played there. */
+import type { GuestLimits } from "../guest/guest.ts";
+import type { QemuPlan } from "../guest/qemu_process.ts";
+import type { Machine } from "../machine/machine.ts";
+import type { KernelVersion } from "../model/version.ts";
+import type { Scenario } from "../scenario/scenario.ts";
+
+/** Everything that a cell needs, ready to go. */
+export interface CellPlan {
+  readonly id: string;
+  readonly kernelSpec: string;
+  readonly kernelVersion: KernelVersion;
+  readonly kernelOptions: { has(option: string): boolean };
+  readonly qemuSpec: string;
+  readonly qemuVersion: KernelVersion;
+  readonly machine: Machine;
+  readonly scenarios: readonly Scenario[];
+  /** Why this cell can't be, where it can't. */
+  readonly skip?: string;
+  readonly artifactsDir: string;
+  readonly limits: GuestLimits;
+  /** How often a scenario that failed is played again, each time on a fresh guest. */
+  readonly retries: number;
+  /** What QEMU is to be started with, into a folder for its logs. */
+  guestPlan(artifactsDir: string): Promise<QemuPlan>;
+  /** The one command that runs a scenario of this cell again. */
+  again(scenario: string): string;
+}
