@@ -2,12 +2,14 @@
 import { ConfigError } from "../config.ts";
 import { U64_MAX } from "../model/range_list.ts";
 import { type ReservedRegion, sortRegions } from "../model/reserved.ts";
+import { entryOf } from "../model/state.ts";
 import type { KernelVersion } from "../model/version.ts";
+import type { MachineGroup } from "../machine/predicted.ts";
 import type { Group, World } from "../model/world.ts";
 import type { Symbols } from "../scenario/address.ts";
 import { isWithin } from "../scenario/expectation.ts";
 import { parseRegions } from "../scenario/region.ts";
-import type { Scenario } from "../scenario/scenario.ts";
+import type { GroupNeeds, Scenario } from "../scenario/scenario.ts";
 
 /** A scenario's groups on a machine. */
 export interface Assignment {
@@ -21,7 +23,7 @@ export interface Assignment {
 
 /** The machine as far as conditions of scenarios can ask for it. */
 export interface Target {
-  readonly groups: readonly Group[];
+  readonly groups: readonly MachineGroup[];
   readonly iommuKind: string;
   /** Of the guest. */
   readonly memoryBytes: bigint;
@@ -48,26 +50,25 @@ export function whyNot({ when, groups: needs }: Scenario, target: Target): strin
   if (bound !== undefined) return `needs a kernel ${bound}`;
   const option = when.options?.find((option) => !target.options.has(option));
   if (option !== undefined) return `needs a kernel with ${option}`;
-  for (const devices of ["one", "several"] as const) {
-    const wanted = [...needs.values()].filter((need) => need.devices === devices).length;
-    if (wanted > candidates(target, devices).length) return `needs ${wanted} groups of ${devices} devices`;
-  }
-  return undefined;
+  const cast = castGroups(needs, target);
+  return typeof cast === "string" ? cast : undefined;
 }
 
 /**
  * Gives every group of the scenario the next fitting group of the machine.
- * @throws ConfigError at a group whose regions are written wrongly
+ * @throws ConfigError at a group whose regions are written wrongly, and where whyNot would have told why not
  */
 export function assignGroups(scenario: Scenario, target: Target): Assignment {
   const plainGroup = plainGroupOf(target);
   const symbols = symbolsOf(plainGroup);
   const world = new Map<string, Group>();
   const injected = new Map<string, readonly ReservedRegion[]>();
-  const taken = { one: 0, several: 0 };
-  for (const [name, { devices, reserved, position }] of scenario.groups) {
-    const group = candidates(target, devices)[taken[devices]++];
-    if (!group) throw new ConfigError(position, `the machine has no further group of ${devices} devices`);
+  const cast = castGroups(scenario.groups, target);
+  if (typeof cast === "string") {
+    throw new ConfigError(scenario.position, `the machine can't play it: ${cast}`);
+  }
+  for (const [name, { reserved, position }] of scenario.groups) {
+    const group = entryOf(cast, name);
     try {
       const regions = reserved.flatMap((text) => parseRegions(text, symbols));
       injected.set(name, regions);
@@ -89,10 +90,43 @@ const symbolsOf = ({ iommu: { aperture } }: Group): Symbols => ({
 });
 
 function plainGroupOf({ groups }: Target): Group {
-  const first = groups[0];
+  const first = groups.find(({ name }) => name === undefined) ?? groups[0];
   if (!first) throw new RangeError("a machine has at least one group");
   return first;
 }
 
-const candidates = ({ groups }: Target, devices: "one" | "several"): readonly Group[] =>
-  groups.filter((group) => (devices === "one") === (group.devices.length === 1));
+/**
+ * Which group of the machine plays which of the scenario, those with most to ask for first; or what there is none
+ * of, in words.
+ */
+function castGroups(
+  needs: ReadonlyMap<string, GroupNeeds>,
+  { groups }: Target,
+): ReadonlyMap<string, MachineGroup> | string {
+  const cast = new Map<string, MachineGroup>();
+  const free = new Set(groups);
+  const choosiness = ({ is, device }: GroupNeeds) => (is !== undefined ? 2 : device !== undefined ? 1 : 0);
+  for (const [name, need] of [...needs].sort(([, a], [, b]) => choosiness(b) - choosiness(a))) {
+    const group = [...free].find((group) => suits(group, need));
+    if (!group) return lack(need, needs);
+    free.delete(group);
+    cast.set(name, group);
+  }
+  return cast;
+}
+
+/** A device with a name is for those that ask for it: there is something special about it. */
+function suits({ name, kind, devices }: MachineGroup, need: GroupNeeds): boolean {
+  if (need.is !== name) return false;
+  if (need.device !== undefined && need.device !== kind) return false;
+  return need.is !== undefined || (need.devices === "one") === (devices.length === 1);
+}
+
+function lack({ is, device, devices }: GroupNeeds, needs: ReadonlyMap<string, GroupNeeds>): string {
+  if (is !== undefined) return `needs a device named ${is}`;
+  const alike = [...needs.values()].filter((need) =>
+    need.is === undefined && need.devices === devices && (device === undefined || need.device === device)
+  );
+  const kind = device === undefined ? "" : `, ${device}`;
+  return `needs ${alike.length} groups of ${devices} devices${kind}`;
+}

@@ -1,6 +1,7 @@
 /** Machines: what a guest is made of, read from YAML. */
 import * as z from "zod";
 import { type Loaded, loadYaml, parseYaml, type Position } from "../config.ts";
+import { DEVICE_KINDS, type DeviceKind } from "../model/world.ts";
 
 /** Widths that QEMU can give an IOMMU, and how to write one. [QEMU: aw-bits; spec §10] */
 const ADDRESS_BITS = {
@@ -24,7 +25,9 @@ const IOMMU = z.strictObject({
 const SLOT = z.strictObject({
   slot: z.bigint().min(2n, "slots below 2 belong to the board").max(29n, "slots above 29 belong to the board")
     .transform(Number),
-  device: z.enum(["edu", "pci-testdev"]).default("edu"),
+  name: z.string().regex(/^[a-z][a-z0-9-]*$/, "write a name such as unity").optional()
+    .describe("By which scenarios ask for its group; left out, its group is for everyone"),
+  device: z.enum(DEVICE_KINDS).default("edu"),
   functions: z.bigint().min(1n).max(8n).default(1n).transform(Number)
     .describe("Several functions of one slot share a group"),
 });
@@ -37,18 +40,26 @@ export const MACHINE_SCHEMA = z.strictObject({
   iommu: IOMMU,
   devices: z.array(SLOT).min(1, "write at least one device"),
 }).superRefine(({ iommu, devices }, { addIssue }) => {
-  const taken = new Set(iommu.kind === "amd" ? [SOUTHBRIDGE_SLOT] : []);
-  for (const [index, { slot }] of devices.entries()) {
-    const message = `slot ${slot} is taken already; write another`;
-    if (taken.has(slot)) addIssue({ code: "custom", path: ["devices", index, "slot"], message });
-    taken.add(slot);
+  const slots = new Set(iommu.kind === "amd" ? [SOUTHBRIDGE_SLOT] : []);
+  const names = new Set<string>();
+  for (const [index, { slot, name }] of devices.entries()) {
+    const fault = (key: string, message: string) =>
+      addIssue({ code: "custom", path: ["devices", index, key], message });
+    if (slots.has(slot)) fault("slot", `slot ${slot} is taken already; write another`);
+    if (name !== undefined && names.has(name)) {
+      fault("name", `another device is called ${name}; write another`);
+    }
+    slots.add(slot);
+    if (name !== undefined) names.add(name);
   }
 });
 
 export interface Slot {
   /** PCI device number on the root bus. */
   readonly slot: number;
-  readonly device: string;
+  /** By which scenarios ask for its group. */
+  readonly name: string | undefined;
+  readonly device: DeviceKind;
   readonly functions: number;
 }
 
@@ -88,7 +99,7 @@ function toMachine({ value, at }: Loaded<z.infer<typeof MACHINE_SCHEMA>>): Machi
       addressBits: bits === undefined ? undefined : Number(bits),
       interruptRemapping: value.iommu["interrupt-remapping"],
     },
-    slots: value.devices,
+    slots: value.devices.map(({ name, ...slot }) => ({ ...slot, name })),
     position: at(["machine"]),
   };
 }

@@ -4,7 +4,7 @@ import { mergeRegions, type ReservedRegion } from "../model/reserved.ts";
 import { isFrom } from "../model/semantics.ts";
 import type { Errno } from "../model/answer.ts";
 import type { KernelVersion } from "../model/version.ts";
-import type { Driver, Group, Iommu } from "../model/world.ts";
+import type { DeviceKind, Driver, Group, Iommu } from "../model/world.ts";
 import { addressesOf, type Machine } from "./machine.ts";
 
 /** Where x86 devices write their interrupts. [spec §0.3] */
@@ -12,6 +12,12 @@ const MSI: ReservedRegion = { start: 0xfee00000n, last: 0xfeefffffn, kind: "msi"
 
 /** AMD's HyperTransport window. [spec §9.3] */
 const HYPERTRANSPORT: ReservedRegion = { start: 0xfd00000000n, last: 0xffffffffffn, kind: "reserved" };
+
+/** A group of a machine, and what scenarios can ask for it by. */
+export interface MachineGroup extends Group {
+  readonly name: string | undefined;
+  readonly kind: DeviceKind;
+}
 
 /** What runs the machine and what runs on it. */
 export interface Platform {
@@ -28,14 +34,14 @@ function defaultAddressBits(kind: "intel" | "virtio", { qemu }: Platform): numbe
 const upTo = (bits: number): Range => ({ start: 0n, last: (1n << BigInt(bits)) - 1n });
 
 /** The groups of a machine whose devices vfio-pci may take, in the order of its slots. [spec §16] */
-export function predictedGroups(machine: Machine, platform: Platform): Group[] {
+export function predictedGroups(machine: Machine, platform: Platform): MachineGroup[] {
   const iommu = predictedIommu(machine, platform);
   const regions = predictedRegions(machine);
   return machine.slots.map((slot) => {
     const devices = addressesOf(slot);
     const drivers = devices.map((): Driver => "vfio-pci");
     const reserved = mergeRegions(devices.flatMap(() => regions));
-    return { iommu, devices, drivers, isGone: false, reserved };
+    return { name: slot.name, kind: slot.device, iommu, devices, drivers, isGone: false, reserved };
   });
 }
 

@@ -22,6 +22,10 @@ export interface Iommu {
 /** A driver that belongs to VFIO, one that uses the device itself, or none. */
 export type Driver = "vfio-pci" | "uio_pci_generic" | "none";
 
+/** What a device is, by QEMU's name: each can be had by vfio-pci, and is good for something else. */
+export const DEVICE_KINDS = ["edu", "pci-testdev", "lsi53c895a"] as const;
+export type DeviceKind = typeof DEVICE_KINDS[number];
+
 /** One IOMMU group. */
 export interface Group {
   readonly iommu: Iommu;

@@ -4,6 +4,7 @@ import { ConfigError, type Loaded, loadYaml, parseYaml, type Position, positionT
 import { type Expectation, EXPECTATION_SHAPE, VERSION_BOUND } from "./expectation.ts";
 import { STEP_KINDS } from "./kinds.ts";
 import { hex } from "../model/range_list.ts";
+import { DEVICE_KINDS } from "../model/world.ts";
 import { type Reference, RULE } from "./rule.ts";
 import { CONTAINER, DEFAULT_CONTAINER, GROUP, REGIONS } from "./schemas.ts";
 import type { Step } from "./step.ts";
@@ -11,6 +12,8 @@ import type { ListOrder } from "./steps/injection.ts";
 import { doneBy } from "./steps/process.ts";
 
 const GROUP_NEEDS = z.strictObject({
+  is: z.string().optional().describe("The group of the machine's device of that name"),
+  device: z.enum(DEVICE_KINDS).optional().describe("Any group of such devices"),
   devices: z.enum(["one", "several"]).default("one"),
   reserved: REGIONS.default([]),
 }).describe("What the group must be like");

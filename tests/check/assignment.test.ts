@@ -22,6 +22,12 @@ const CONDITIONS: readonly [lines: string, iommu: string, why: string | undefine
   ['when: { kernel: ["<7.3", ">=6.12.118"] }', INTEL, "needs a kernel >=6.12.118"],
   ["groups: { A: {}, B: {}, C: { devices: several } }", INTEL, undefined],
   ["groups: { A: {}, B: {}, C: {} }", INTEL, "needs 3 groups of one devices"],
+  ["groups: { A: { is: unity } }", INTEL, "needs a device named unity"],
+  [
+    "groups: { A: { device: lsi53c895a }, B: {} }",
+    INTEL,
+    "needs 1 groups of one devices, lsi53c895a",
+  ],
   [
     "groups: { A: { devices: several }, B: { devices: several } }",
     INTEL,
@@ -89,8 +95,28 @@ const FAULTS: readonly [group: string, message: RegExp][] = [
   ['{ reserved: ["0x2..0x1 msi"] }', /^seed\/a\.yaml:5:6: range 0x2\.\.0x1 ends before it starts/],
   ['{ reserved: ["0x1..0x2 odd"] }', /^seed\/a\.yaml:5:6: reserved region .*: no kind odd/],
   ['{ reserved: ["0x0..end msi"] }', /^seed\/a\.yaml:5:6: no address is called end/],
-  ["{ devices: several }", /^seed\/a\.yaml:5:6: the machine has no further group of several devices$/],
 ];
+
+t.test("what the machine hasn't got is told where the scenario stands", async (t) => {
+  const scenario = scenarioOf("groups: { A: { is: unity } }", STEPS);
+  t.throws(() => assignGroups(scenario, targetOf()), {
+    name: "ConfigError",
+    message: "seed/a.yaml:1:11: the machine can't play it: needs a device named unity",
+  });
+});
+
+t.test("those with most to ask for choose first", async (t) => {
+  const groups = ["unity", undefined, undefined].map((name, index) => ({
+    ...targetOf().groups[index % 2]!,
+    name,
+    kind: index === 1 ? "lsi53c895a" : "edu",
+    devices: [`${index}`],
+  } as const));
+  const wishes = "groups: { A: {}, E: { device: lsi53c895a }, U: { is: unity } }";
+  const { world, plainGroup } = assignGroups(scenarioOf(wishes, STEPS), { ...targetOf(), groups });
+  t.same(["A", "E", "U"].map((name) => world.get(name)?.devices), [["2"], ["1"], ["0"]]);
+  t.same(plainGroup.devices, ["1"], "what has a name isn't plain");
+});
 
 for (const [group, message] of FAULTS) {
   t.test(`a fault is told where the group stands: ${group}`, async (t) => {

@@ -9,7 +9,7 @@ machine: intel-48
 memory-mib: 512
 iommu: { kind: intel, address-bits: 48, interrupt-remapping: false }
 devices:
-  - { slot: 3, device: pci-testdev }
+  - { slot: 3, name: odd, device: pci-testdev }
   - { slot: 0x1d, functions: 8 }
 ---
 machine: amd
@@ -22,14 +22,19 @@ const EXPECTED = [{
   arch: "amd64",
   memoryMib: 512,
   iommu: { kind: "intel", addressBits: 48, interruptRemapping: false },
-  slots: [{ slot: 3, device: "pci-testdev", functions: 1 }, { slot: 29, device: "edu", functions: 8 }],
+  slots: [{ slot: 3, name: "odd", device: "pci-testdev", functions: 1 }, {
+    slot: 29,
+    name: undefined,
+    device: "edu",
+    functions: 8,
+  }],
   position: { file: FILE, line: 2, column: 10 },
 }, {
   name: "amd",
   arch: "amd64",
   memoryMib: 256,
   iommu: { kind: "amd", addressBits: undefined, interruptRemapping: true },
-  slots: [{ slot: 2, device: "edu", functions: 1 }],
+  slots: [{ slot: 2, name: undefined, device: "edu", functions: 1 }],
   position: { file: FILE, line: 9, column: 10 },
 }];
 
@@ -72,7 +77,7 @@ const FAULTS: readonly [text: string, message: RegExp][] = [
   [machine({ devices: "[slot: 1]" }), /^machines\/m\.yaml:4:17: devices\.0\.slot: slots below 2 belong/],
   [machine({ devices: "[slot: 30]" }), /^machines\/m\.yaml:4:17: devices\.0\.slot: slots above 29 belong/],
   [
-    machine({ devices: "[{ slot: 3, device: nvme }]" }),
+    machine({ devices: "[{ slot: 3, device: floppy }]" }),
     /^machines\/m\.yaml:4:30: devices\.0\.device: /,
   ],
   [machine({ devices: "[{ slot: 3, functions: 9 }]" }), /^machines\/m\.yaml:4:33: devices\.0\.functions: /],
@@ -80,6 +85,14 @@ const FAULTS: readonly [text: string, message: RegExp][] = [
   [
     machine({ devices: "[slot: 3, slot: 4, slot: 0x3]" }),
     /^machines\/m\.yaml:4:35: devices\.2\.slot: slot 3 is taken already; write another$/,
+  ],
+  [
+    machine({ devices: "[{ slot: 3, name: a }, { slot: 4, name: a }]" }),
+    /^machines\/m\.yaml:4:50: devices\.1\.name: another device is called a; write another$/,
+  ],
+  [
+    machine({ devices: "[{ slot: 3, name: A }]" }),
+    /^machines\/m\.yaml:4:28: devices\.0\.name: write a name /,
   ],
   [
     machine({ iommu: "{ kind: amd }", devices: "[slot: 20]" }),
@@ -98,8 +111,8 @@ t.test("slot 20 is free where no southbridge is needed", async (t) => {
 });
 
 t.test("PCI addresses are hexadecimal", async (t) => {
-  t.same(addressesOf({ slot: 3, device: "edu", functions: 1 }), ["0000:00:03.0"]);
-  t.same(addressesOf({ slot: 29, device: "edu", functions: 3 }), [
+  t.same(addressesOf({ slot: 3, name: undefined, device: "edu", functions: 1 }), ["0000:00:03.0"]);
+  t.same(addressesOf({ slot: 29, name: undefined, device: "edu", functions: 3 }), [
     "0000:00:1d.0",
     "0000:00:1d.1",
     "0000:00:1d.2",

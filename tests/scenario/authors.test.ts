@@ -1,9 +1,10 @@
 /** The scenarios' authors and the model hold each other honest, without a guest. */
 import t from "#tap";
+import { loadAllMachines } from "../../harness/cli/configs.ts";
 import { resolve } from "node:path";
 import { assignGroups, type Target, whyNot } from "../../harness/check/assignment.ts";
 import { predict, type Prediction } from "../../harness/check/prediction.ts";
-import { loadMachines } from "../../harness/machine/machine.ts";
+
 import { predictedGroups } from "../../harness/machine/predicted.ts";
 import { DEVIATIONS } from "../../harness/model/semantics.ts";
 import { type KernelVersion, parseVersion } from "../../harness/model/version.ts";
@@ -38,7 +39,8 @@ const MAX_ACTIONS = 600;
 
 async function loadFolders(): Promise<Scenario[]> {
   const all: Scenario[] = [];
-  for (const folder of ["smoke", "seed", "deviations", "type1"]) {
+  const folders = [...Deno.readDirSync(resolve(CONFIGS, "scenarios"))].map(({ name }) => name).sort();
+  for (const folder of folders) {
     const files = [...Deno.readDirSync(resolve(CONFIGS, "scenarios", folder))].map(({ name }) => name).sort();
     for (const name of files) {
       const shownAs = `${folder}/${name}`;
@@ -69,7 +71,7 @@ const PLATFORMS = [
   ["7.3.4", "10.0.13"],
 ] as const;
 
-const machines = await loadMachines(resolve(CONFIGS, "machines/x86.yaml"), "x86.yaml");
+const machines = await loadAllMachines();
 const scenarios = await loadFolders();
 const stages = PLATFORMS.flatMap(([kernel, qemu]) =>
   machines.map((machine) => {
