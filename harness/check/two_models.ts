@@ -31,6 +31,10 @@ export class BrokenInvariant extends Error {
 /** How much of a guest's memory may be mapped at a time: the rest is for whoever else lives there. */
 const MAPPABLE_PART = 4n;
 
+/**
+ * A model that does what is right and one with the known faults of a kernel version, which are asked the same. They
+ * begin with nothing opened, and keep every answer until it is taken.
+ */
 export class TwoModels {
   right: State;
   real: State;

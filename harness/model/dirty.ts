@@ -62,7 +62,10 @@ export function getDirtyPages(state: State, key: string, request: DirtyRequest):
   return { state: after, answer: filled.failedAt ? refused("EFAULT") : ok(filled.values) };
 }
 
-/** What the range and the bitmap get a question refused for, first fault first. [spec §7.1] */
+/**
+ * What the range and the bitmap get a question refused for, first fault first.
+ * [spec §7.1, §12 R1d; kernel: vfio_iommu_type1_dirty_pages, verify_bitmap_size]
+ */
 function rangeFault({ deviations }: Semantics, { iova, size, bitmap }: DirtyRequest): Errno | undefined {
   if (deviations.has("dirty-to-the-end") && size > 0n && iova + size > U64_MAX) return "EINVAL";
   if (size === 0n) return "EINVAL";
@@ -70,7 +73,11 @@ function rangeFault({ deviations }: Semantics, { iova, size, bitmap }: DirtyRequ
   return descriptionFault(bitmap, size);
 }
 
-/** Whether the container's state gets a question about a good range refused. [spec §7.1] */
+/**
+ * Whether the container's state gets a question about a good range refused: no tracking, a page size that isn't the
+ * smallest, a range that isn't made of such pages or cuts a mapping.
+ * [spec §7.1; kernel: vfio_iommu_type1_dirty_pages, vfio_iova_dirty_bitmap]
+ */
 function isRefused(semantics: Semantics, type1: Type1, request: DirtyRequest): boolean {
   const { iova, size, bitmap: { pageSize = PAGE_SIZE } } = request;
   return pageSize !== PAGE_SIZE || !isAligned(iova, size) || !type1.tracksDirtyPages ||

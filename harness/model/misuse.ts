@@ -31,6 +31,7 @@ export function misuseGroup(state: State, name: string, call: GroupCall): Outcom
 export const POKES = ["read", "write", "mmap"] as const;
 export type Poke = typeof POKES[number];
 
+/** Reads and writes aren't offered; what a mapping is told depends on the version. [spec §1.1; kernel: vfio_fops] */
 export function pokeContainer(state: State, key: string, poke: Poke): Outcome {
   openContainer(state, key);
   const fault: Errno = poke === "mmap" ? state.semantics.containerMmapErrno : "EINVAL";
