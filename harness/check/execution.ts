@@ -1,6 +1,7 @@
 /** Execution: a predicted scenario played in a guest, every answer compared. */
 import { beforeComplaint, complains, excerpt } from "../guest/console.ts";
-import { type Guest, GuestLost } from "../guest/guest.ts";
+import type { Guest } from "../guest/guest.ts";
+import { GuestLost } from "../guest/guest_lost.ts";
 import { ProtocolError } from "../guest/probe_channel.ts";
 import type { Answer } from "../model/answer.ts";
 import { DEFAULT_DMA_ENTRY_LIMIT } from "../model/state.ts";

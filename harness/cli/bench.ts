@@ -7,7 +7,7 @@ import type { CellPlan } from "../check/cell_plan.ts";
 import { planRun } from "../check/plan.ts";
 import { EXIT_DIFFERENT, EXIT_INTERRUPTED } from "../check/run.ts";
 import { CannotTestError, UsageError } from "../errors.ts";
-import { GuestLost } from "../guest/guest.ts";
+import { GuestLost } from "../guest/guest_lost.ts";
 import { componentContext, table } from "./component_context.ts";
 import { loadMachinesNamed, loadPins } from "./configs.ts";
 import { Interruption } from "./interruption.ts";

@@ -1,7 +1,8 @@
 /** Choosing the accelerator: KVM only where a guest has really booted with it. */
 import { join } from "node:path";
 import { CannotTestError } from "../errors.ts";
-import { Guest, GuestLost } from "./guest.ts";
+import { Guest } from "./guest.ts";
+import { GuestLost } from "./guest_lost.ts";
 import type { Accelerator, QemuPlan } from "./qemu_process.ts";
 
 export type WantedAccelerator = Accelerator | "auto";

@@ -9,8 +9,6 @@ import { consolePath, type QemuPlan, startQemu } from "./qemu_process.ts";
 import { Qmp, QmpError } from "./qmp.ts";
 import { SilenceError, within } from "./within.ts";
 
-export { GuestLost, type Loss } from "./guest_lost.ts";
-
 /** What the probe says of its guest when it is ready. */
 export interface Greeting {
   /** `uname -r` */

@@ -3,7 +3,7 @@ import type { CellPlan } from "../../harness/check/cell_plan.ts";
 import { prepareCell } from "../../harness/check/preparation.ts";
 import { runCells, Tally } from "../../harness/check/run.ts";
 import { CannotTestError } from "../../harness/errors.ts";
-import { GuestLost } from "../../harness/guest/guest.ts";
+import { GuestLost } from "../../harness/guest/guest_lost.ts";
 import type { AttemptVerdict, Event, ScenarioEnd, Verdict } from "../../harness/report/events.ts";
 import { machineWith, version } from "../machine/machines.ts";
 import { INTEL, scenarioOf } from "./target.ts";

@@ -1,5 +1,5 @@
 /** A guest that answers what it is told to. */
-import { GuestLost, type Loss } from "../../harness/guest/guest.ts";
+import { GuestLost, type Loss } from "../../harness/guest/guest_lost.ts";
 import type { Answer } from "../../harness/model/answer.ts";
 import { hex } from "../../harness/model/range_list.ts";
 import { INJECTION_FAULTS } from "../../harness/scenario/steps/injection.ts";

@@ -1,7 +1,8 @@
 /** A guest's life and its ends, with a program in QEMU's place. */
 import t from "#tap";
 import { join, resolve } from "node:path";
-import { Guest, GuestLost, valuesOf } from "../../harness/guest/guest.ts";
+import { Guest, valuesOf } from "../../harness/guest/guest.ts";
+import { GuestLost } from "../../harness/guest/guest_lost.ts";
 import type { QemuPlan } from "../../harness/guest/qemu_process.ts";
 import type { Behaviour } from "./stand_in_qemu.ts";
 

@@ -5,7 +5,8 @@ import { prepare, type Prepared, targetOf } from "../../harness/check/preparatio
 import { type Condition, conditionOf, execute, type Execution } from "../../harness/check/execution.ts";
 import { type GroupNumbers, namesOf, takeDevices, worldScenario } from "../../harness/check/world_check.ts";
 import { complains, excerpt } from "../../harness/guest/console.ts";
-import { Guest, GuestLost } from "../../harness/guest/guest.ts";
+import { Guest } from "../../harness/guest/guest.ts";
+import { GuestLost } from "../../harness/guest/guest_lost.ts";
 import { archive } from "../../harness/guest/initramfs.ts";
 import type { Scenario } from "../../harness/scenario/scenario.ts";
 
