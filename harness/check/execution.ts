@@ -6,6 +6,7 @@ import { ProtocolError } from "../guest/probe_channel.ts";
 import type { Answer } from "../model/answer.ts";
 import { DEFAULT_DMA_ENTRY_LIMIT } from "../model/state.ts";
 import type { GuestNames } from "../scenario/action.ts";
+import type { AttemptVerdict } from "../report/events.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import { clearRegionsAction, failCollectionAction, INJECTION_FAULTS } from "../scenario/steps/injection.ts";
 import { disableHugepagesAction, dmaEntryLimitAction } from "../scenario/steps/parameter.ts";
@@ -22,7 +23,7 @@ export interface Condition {
 
 /** How a scenario went. */
 export interface Execution {
-  readonly verdict: "match" | "known" | "mismatch" | "crash" | "hang" | "harness-fault";
+  readonly verdict: AttemptVerdict;
   /** The step that the verdict is about, and what was done in it; not for match. */
   readonly stepIndex?: number | undefined;
   readonly actionText?: string;

@@ -1,5 +1,5 @@
 /** A run: all cells of a plan, as many at a time as allowed, told as events. */
-import type { Counts, Event, Verdict } from "../report/events.ts";
+import { type Counts, type Event, type Verdict, zeroCounts } from "../report/events.ts";
 import { runCell } from "./cell.ts";
 import type { PreparedCell } from "./preparation.ts";
 
@@ -63,16 +63,7 @@ export async function runCells(options: RunOptions): Promise<number> {
 
 /** Counts verdicts, and says what they add up to. */
 export class Tally {
-  readonly counts: Counts = {
-    match: 0,
-    known: 0,
-    mismatch: 0,
-    crash: 0,
-    hang: 0,
-    flaky: 0,
-    "harness-fault": 0,
-    skip: 0,
-  };
+  readonly counts: Counts = zeroCounts();
   /** Verdicts on whole cells and on attempts, which are no scenarios. */
   readonly #others = new Set<Verdict>();
 

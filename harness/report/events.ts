@@ -21,6 +21,23 @@ export type Verdict = AttemptVerdict | "flaky" | "skip";
 /** How often each verdict was given. */
 export type Counts = Record<Verdict, number>;
 
+const ZERO: Counts = {
+  match: 0,
+  known: 0,
+  mismatch: 0,
+  crash: 0,
+  hang: 0,
+  flaky: 0,
+  "harness-fault": 0,
+  skip: 0,
+};
+
+/** Counts before anything has its verdict. */
+export const zeroCounts = (): Counts => ({ ...ZERO });
+
+/** Every verdict, in the order in which they are told. */
+export const VERDICTS = Object.keys(ZERO) as readonly Verdict[];
+
 /** The run begins. */
 export interface RunStart {
   type: "run-start";

@@ -1,4 +1,4 @@
-import type { Counts, Event, Verdict } from "./events.ts";
+import { type Counts, type Event, type Verdict, VERDICTS, zeroCounts } from "./events.ts";
 
 /** What a run came to so far: a fold over its events. */
 export interface Summary {
@@ -16,18 +16,6 @@ export interface Summary {
   deviations: Map<string, number>;
 }
 
-/** Verdicts in the order in which they are told. */
-const VERDICTS: readonly Verdict[] = [
-  "match",
-  "known",
-  "mismatch",
-  "crash",
-  "hang",
-  "flaky",
-  "harness-fault",
-  "skip",
-];
-
 /** Told even when there are none: their absence is the news. */
 const ALWAYS: readonly Verdict[] = ["match", "known", "mismatch"];
 
@@ -39,7 +27,7 @@ export function emptySummary(): Summary {
     cellsFaulted: 0,
     worldsMismatched: 0,
     scenarios: 0,
-    counts: { match: 0, known: 0, mismatch: 0, crash: 0, hang: 0, flaky: 0, "harness-fault": 0, skip: 0 },
+    counts: zeroCounts(),
     deviations: new Map(),
   };
 }

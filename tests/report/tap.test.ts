@@ -1,27 +1,17 @@
 import t from "#tap";
 import fc from "fast-check";
 import { Parser, type Result } from "tap-parser";
-import type {
-  AttemptVerdict,
-  CellEnd,
-  CellStart,
-  Event,
-  ScenarioEnd,
-  Verdict,
+import {
+  type AttemptVerdict,
+  type CellEnd,
+  type CellStart,
+  type Event,
+  type ScenarioEnd,
+  type Verdict,
+  zeroCounts,
 } from "../../harness/report/events.ts";
 import { TapReporter } from "../../harness/report/tap.ts";
 import { visible, visibleLine } from "../../harness/report/visible.ts";
-
-const COUNTS = {
-  match: 0,
-  known: 0,
-  mismatch: 0,
-  crash: 0,
-  hang: 0,
-  flaky: 0,
-  "harness-fault": 0,
-  skip: 0,
-};
 
 function runStart(cells: string[]): Event {
   return {
@@ -35,7 +25,7 @@ function runStart(cells: string[]): Event {
 
 const RUN_END: Event = {
   type: "run-end",
-  counts: COUNTS,
+  counts: zeroCounts(),
   exitCode: 0,
   durationMs: 5,
 };
