@@ -4,7 +4,7 @@ import { positionText } from "../config.ts";
 import { CannotTestError } from "../errors.ts";
 import { complains, excerpt } from "../guest/console.ts";
 import { Guest } from "../guest/guest.ts";
-import { GuestLost } from "../guest/guest_lost.ts";
+import { BootTimeout, GuestLost } from "../guest/guest_lost.ts";
 import type { QemuPlan } from "../guest/qemu_process.ts";
 import { compareVersions, type KernelVersion, parseVersion, versionText } from "../model/version.ts";
 import type { Event, ScenarioEnd } from "../report/events.ts";
@@ -82,7 +82,9 @@ class CellRun {
       this.#tellOfFailed();
       const verdict = error instanceof GuestLost ? error.loss : "harness-fault";
       const console = error instanceof GuestLost ? error.console : [];
-      this.#end({ verdict, text: [error.message, ...console].join("\n"), again: this.#plan.again("") });
+      const mend = error instanceof BootTimeout ? "; --boot-timeout SECONDS gives it longer" : "";
+      const text = [`${error.message}${mend}`, ...console].join("\n");
+      this.#end({ verdict, text, again: this.#plan.again("") });
     }
   }
 

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { ConsoleFile } from "./console_file.ts";
 import { diagnose, type Patient } from "./diagnosis.ts";
-import { GuestLost } from "./guest_lost.ts";
+import { BootTimeout, GuestLost } from "./guest_lost.ts";
 import { LineLog } from "./line_log.ts";
 import { LineClosedError, ProbeChannel, ProtocolError } from "./probe_channel.ts";
 import { consolePath, type QemuPlan, startQemu } from "./qemu_process.ts";
@@ -80,9 +80,8 @@ export class Guest implements AsyncDisposable {
       return new Guest({ ...parts, resources: resources.move() }, parsed, performance.now() - begin);
     } catch (error) {
       const lost = await diagnose(parts, "before the probe was reached", error);
-      // A guest that doesn't come up in time may be the host's fault as well as the kernel's.
-      const loss = lost.loss === "hang" ? "harness-fault" : lost.loss;
-      throw new GuestLost(loss, lost.message, lost.console, { cause: error });
+      if (lost.loss === "hang") throw new BootTimeout(lost, { cause: error });
+      throw new GuestLost(lost.loss, lost.message, lost.console, { cause: error });
     }
   }
 

@@ -24,3 +24,12 @@ export class GuestLost extends Error {
     this.replies = options.replies ?? [];
   }
 }
+
+/** The guest got nowhere for as long as it may take, which may be the host's fault as well as the kernel's. */
+export class BootTimeout extends GuestLost {
+  override readonly name = "BootTimeout";
+
+  constructor({ message, console }: GuestLost, options: ErrorOptions) {
+    super("harness-fault", message, console, options);
+  }
+}

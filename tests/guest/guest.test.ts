@@ -151,6 +151,7 @@ t.test("a guest that never says a word", async (t) => {
   const limits = { ...LIMITS, bootTimeoutMs: 500 };
   const lost = await lossOf(boot(t.testdir(), {}, limits));
   t.match(lost, { loss: "harness-fault", message: /^no reply for 500 ms before the probe was reached: / });
+  t.equal(lost.name, "BootTimeout");
 });
 
 const WORDS: readonly [words: string, values: object][] = [
