@@ -8,6 +8,7 @@ import { register as registerKernels } from "./cli/kernels.ts";
 import { register as registerMachines } from "./cli/machines.ts";
 import { register as registerRun } from "./cli/run.ts";
 import { register as registerScenarios } from "./cli/scenarios.ts";
+import { VERSION } from "./cli/version.ts";
 import { CannotTestError, refusalText, UsageError } from "./errors.ts";
 
 const EXIT_USAGE = 2;
@@ -19,6 +20,7 @@ if (startedIn !== undefined) Deno.chdir(startedIn);
 
 const program = new Command("iovacheck")
   .description("integration tests for the IOVA list of Linux VFIO, on emulated IOMMUs")
+  .version(VERSION)
   .exitOverride();
 for (
   const register of [

@@ -1,5 +1,5 @@
 import process from "node:process";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { listKernels } from "../components/kernel.ts";
 import { isInSeries } from "../components/version.ts";
 import { CannotTestError } from "../errors.ts";
@@ -9,11 +9,16 @@ import { componentContext, megabytes, table } from "./component_context.ts";
 export function register(program: Command): void {
   program.command("kernels")
     .description("list the packaged kernels that can be tested")
-    .argument("[series]", "only this series, such as 6.12")
+    .argument("[series]", "only this series, such as 6.12", series)
     .option("--cloud", "the cloud flavour instead of the standard one")
     .action(async (series: string | undefined, options: { cloud?: true }) => {
       process.stdout.write(await kernelTable(series, options.cloud ? "cloud" : "standard"));
     });
+}
+
+function series(text: string): string {
+  if (/^\d+(\.\d+)*$/.test(text)) return text;
+  throw new InvalidArgumentError("write a series such as 6.12");
 }
 
 async function kernelTable(series: string | undefined, flavour: string): Promise<string> {

@@ -16,10 +16,10 @@ import { Interruption } from "./interruption.ts";
 import { loadAllScenarios, loadAllSuites, loadMachinesNamed, loadPins } from "./configs.ts";
 import { count, positive } from "./numbers.ts";
 import { freshFolder, makeFolder } from "./out_folder.ts";
+import { VERSION } from "./version.ts";
 import { narrow } from "../scenario/narrow.ts";
 import { selectScenarios } from "../scenario/suite.ts";
 
-const VERSION = "0.1.0";
 const DEFAULT_SUITES = ["seed", "type1"];
 const DEFAULT_BOOT_TIMEOUT_S = 60;
 const DEFAULT_REPLY_TIMEOUT_S = 20;

@@ -49,6 +49,7 @@ const WRONG: readonly [args: string[], message: RegExp][] = [
   [["run", "--module", "no-such.ko"], /^iovacheck: --module no-such\.ko: /],
   [["scenarios", "seed/nothing-like-it-at-all"], /^iovacheck: no suite, folder or scenario is called /],
   [["frobnicate"], /^error: unknown command 'frobnicate'/],
+  [["kernels", "foo"], /^error: .*'foo' is invalid.*write a series such as 6\.12/],
   [["machines", "too", "many"], /^error: too many arguments/],
 ];
 
@@ -84,6 +85,10 @@ t.test("rules, with what guards them", async (t) => {
   t.match(stdout, /^§4\.1 row 2 +1 +argsz < 32/m);
   t.match(stdout, /^§4\.1 row 3 +- +unreachable: \S/m);
   t.match(stderr, /^\d+ rules: 2 have scenarios, \d+ are unreachable, \d+ have none\n$/);
+});
+
+t.test("the version", async (t) => {
+  t.match(await iovacheck(["--version"]), { code: 0, stdout: /^\d+\.\d+\.\d+\n$/, stderr: "" });
 });
 
 t.test("help is no error", async (t) => {
