@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 const UNDER_CHECK = [
   "model",
   "machine",
+  "matrix/cover_pairs",
   "scenario",
   "guest",
   "components",
@@ -27,6 +28,7 @@ export const RULES: Record<string, readonly string[]> = {
   machine: ["model", "errors", "config"],
   scenario: ["model", "errors", "config"],
   components: ["errors", "config"],
+  matrix: ["components/spec", "errors", "config"],
   guest: ["type components", "errors", "config"],
   report: ["type model", "errors"],
   check: UNDER_CHECK,
@@ -43,6 +45,7 @@ export const RULES: Record<string, readonly string[]> = {
     "explore",
     "guest",
     "machine",
+    "matrix",
     "model",
     "report",
     "scenario",

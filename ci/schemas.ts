@@ -2,6 +2,7 @@
 import { join, resolve } from "node:path";
 import * as z from "zod";
 import { MACHINE_SCHEMA } from "../harness/machine/machine.ts";
+import { MATRIX_SCHEMA } from "../harness/matrix/matrix.ts";
 import { EXPECTATION_SHAPE } from "../harness/scenario/expectation.ts";
 import { STEP_KINDS } from "../harness/scenario/kinds.ts";
 import { SCENARIO_SCHEMA } from "../harness/scenario/scenario.ts";
@@ -24,6 +25,7 @@ export function schemas(): Record<string, string> {
   const scenario = SCENARIO_SCHEMA.extend({ steps: z.array(stepSchema()).min(1) });
   return {
     "machine.json": text(MACHINE_SCHEMA),
+    "matrix.json": text(MATRIX_SCHEMA),
     "scenario.json": text(scenario),
     "suite.json": text(SUITE_SCHEMA),
     "unreachable.json": text(UNREACHABLE_SCHEMA),

@@ -1,11 +1,11 @@
 /** What a run would do: its cells and what each would play, found out without a guest. */
-import { NotInArchiveError } from "../components/component_error.ts";
 import { type KernelPreview, previewKernel, previewQemu, type QemuPreview } from "../components/preview.ts";
 import type { Context } from "../components/types.ts";
-import type { Machine } from "../machine/machine.ts";
+import type { Scenario } from "../scenario/scenario.ts";
 import { whyNot } from "./assignment.ts";
+import { type Cell, settleCells, versionOf, type Wish } from "./cells.ts";
 import { readReplacement } from "./guest_kit.ts";
-import { cellId, type RunRequest, versionOf, whyNoCell } from "./plan.ts";
+import type { RunRequest } from "./plan.ts";
 import { inOrder, targetOf } from "./preparation.ts";
 
 /** What a cell would do with a scenario. */
@@ -17,38 +17,29 @@ export interface ListedScenario {
   readonly skip: string | undefined;
 }
 
-type Wish = Pick<RunRequest, "kernels" | "qemus" | "machines" | "scenarios" | "instead" | "modules">;
+type ListedRun = Wish & Pick<RunRequest, "scenarios" | "modules">;
 
 /**
  * Every scenario in every cell, in the order in which they would be played.
  * @throws UsageError, CannotTestError
  */
-export async function listRun(wish: Wish, context: Context): Promise<ListedScenario[]> {
-  await Promise.all(wish.modules.map(readReplacement));
-  const qemus: QemuPreview[] = [];
-  for (const spec of wish.qemus) qemus.push(await previewPinned(spec, wish.instead, context));
-  const cells = new Map<string, ListedScenario[]>();
-  for (const spec of wish.kernels) {
-    const kernel = await previewKernel(spec, context);
-    if (!kernel.config) {
-      context.progress(`${kernel.spec}: not fetched yet; whether it can drive each IOMMU is seen when it is`);
-    }
-    for (const qemu of qemus) {
-      for (const machine of wish.machines) {
-        const id = cellId(kernel, qemu, machine);
-        cells.set(id, listCell(id, kernel, qemu, machine, wish));
-      }
-    }
+export async function listRun(run: ListedRun, context: Context): Promise<ListedScenario[]> {
+  await Promise.all(run.modules.map(readReplacement));
+  const cells = await settleCells(run, { kernel: lookUpKernel, qemu: previewQemu }, context);
+  return cells.flatMap((cell) => listCell(cell, run.scenarios));
+}
+
+async function lookUpKernel(spec: string, context: Context): Promise<KernelPreview> {
+  const kernel = await previewKernel(spec, context);
+  if (!kernel.config) {
+    context.progress(`${kernel.spec}: not fetched yet; whether it can drive each IOMMU is seen when it is`);
   }
-  return [...cells.values()].flat();
+  return kernel;
 }
 
 function listCell(
-  id: string,
-  kernel: KernelPreview,
-  qemu: QemuPreview,
-  machine: Machine,
-  { scenarios }: Wish,
+  { id, kernel, qemu, machine, skip }: Cell<KernelPreview, QemuPreview>,
+  scenarios: readonly Scenario[],
 ): ListedScenario[] {
   const target = targetOf({
     machine,
@@ -57,20 +48,9 @@ function listCell(
     kernelOptions: kernel.config ?? { has: () => true },
     qemuVersion: versionOf("QEMU", qemu),
   });
-  const skip = whyNoCell(kernel, qemu, machine);
   return inOrder(scenarios).map((scenario) => ({
     cell: id,
     scenario: scenario.id,
     skip: skip ?? whyNot(scenario, target),
   }));
-}
-
-async function previewPinned(spec: string, instead: Wish["instead"], context: Context): Promise<QemuPreview> {
-  try {
-    return await previewQemu(spec, context);
-  } catch (error) {
-    const other = instead[spec];
-    if (!(error instanceof NotInArchiveError) || other === undefined) throw error;
-    return await previewQemu(other, context);
-  }
 }

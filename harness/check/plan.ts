@@ -1,29 +1,22 @@
 /** The plan: from specs and names to cells that only need to be run. */
 import { join, resolve } from "node:path";
-import { NotInArchiveError } from "../components/component_error.ts";
 import { resolveKernel } from "../components/kernel.ts";
 import { resolveQemu } from "../components/qemu.ts";
 import type { Context, Kernel, QemuBuild } from "../components/types.ts";
-import { CannotTestError, UsageError } from "../errors.ts";
 import { chooseAccelerator, type WantedAccelerator } from "../guest/accelerator.ts";
 import { bootParameters } from "../guest/boot_parameters.ts";
 import type { GuestLimits } from "../guest/guest.ts";
 import type { Accelerator, QemuPlan } from "../guest/qemu_process.ts";
 import type { Machine } from "../machine/machine.ts";
-import { machineArgs, unsupported } from "../machine/qemu_args.ts";
-import { type KernelVersion, parseVersion } from "../model/version.ts";
+import { machineArgs } from "../machine/qemu_args.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import type { CellPlan } from "./cell_plan.ts";
-import { GuestKit, missingOption, readReplacement } from "./guest_kit.ts";
+import { type Cell, settleCells, versionOf, type Wish } from "./cells.ts";
+import { GuestKit, readReplacement } from "./guest_kit.ts";
 
 /** What a run is asked to do. */
-export interface RunRequest {
-  readonly kernels: readonly string[];
-  readonly qemus: readonly string[];
-  readonly machines: readonly Machine[];
+export interface RunRequest extends Wish {
   readonly scenarios: readonly Scenario[];
-  /** What to use instead of a spec, with a word to the user, when the archive no longer has it. */
-  readonly instead: Readonly<Record<string, string>>;
   /** Files that replace the modules of the same name. */
   readonly modules: readonly string[];
   readonly accelerator: WantedAccelerator;
@@ -35,59 +28,47 @@ export interface RunRequest {
   readonly retries: number;
 }
 
+type PlannedCell = Cell<Kernel, QemuBuild>;
+
 /** Firmware that does no more than a kernel needs, a tenth of a second faster than SeaBIOS. [QEMU: pc-bios/README] */
 const QUICK_FIRMWARE = "qboot.rom";
 
 /**
- * Fetches and builds what the cells need and lays them out, kernels first, machines last. A cell that is asked
- * for twice is one cell.
+ * Fetches what the cells need and lays them out.
  * @throws UsageError, CannotTestError
  */
 export async function planRun(request: RunRequest, context: Context): Promise<CellPlan[]> {
   const replacements = await Promise.all(request.modules.map(readReplacement));
-  const qemus: QemuBuild[] = [];
-  for (const spec of request.qemus) qemus.push(await resolvePinned(spec, request.instead, context));
-  const cells: CellPlan[] = [];
-  for (const spec of request.kernels) {
-    const kernel = await resolveKernel(spec, context);
-    const kit = new GuestKit(kernel, replacements, context);
-    for (const qemu of qemus) {
-      const accelerator = await accelerate(request, kit, qemu, context);
-      for (const machine of request.machines) {
-        cells.push(toCell(request, kit, qemu, machine, accelerator, cells.length + 1));
-      }
+  const cells = await settleCells(request, { kernel: resolveKernel, qemu: resolveQemu }, context);
+  const kernels = new Map(cells.map(({ kernel }) => [kernel.spec, kernel]));
+  const kits = new Map(
+    Array.from(kernels, ([spec, kernel]) => [spec, new GuestKit(kernel, replacements, context)]),
+  );
+  const accelerators = new Map<string, Accelerator>();
+  const plans: CellPlan[] = [];
+  for (const cell of cells) {
+    const { kernel, qemu, skip } = cell;
+    const kit = kits.get(kernel.spec);
+    if (!kit) throw new RangeError("every kernel has a kit");
+    if (skip === undefined && !accelerators.has(qemu.spec)) {
+      accelerators.set(qemu.spec, await accelerate(request, kit, cell, context));
     }
-    const guests = cells.filter((cell) => cell.kernelSpec === kernel.spec && cell.skip === undefined);
+    plans.push(toPlan(request, kit, cell, accelerators.get(qemu.spec) ?? "tcg", plans.length + 1));
+  }
+  for (const [spec, kit] of kits) {
+    const guests = cells.filter(({ kernel, skip }) => kernel.spec === spec && skip === undefined);
     await kit.requireUseOfReplacements(guests.map(({ machine }) => machine.iommu.kind));
   }
-  return [...new Map(cells.map((cell) => [cell.id, cell])).values()];
+  return plans;
 }
 
-/** The archive keeps one version of a release's package: a pinned one is gone after the next update. */
-async function resolvePinned(
-  spec: string,
-  instead: Readonly<Record<string, string>>,
-  context: Context,
-): Promise<QemuBuild> {
-  try {
-    return await resolveQemu(spec, context);
-  } catch (error) {
-    const other = instead[spec];
-    if (!(error instanceof NotInArchiveError) || other === undefined) throw error;
-    context.progress(`${error.message}; using ${other} instead`);
-    return await resolveQemu(other, context);
-  }
-}
-
-/** Which accelerator the guests of a kernel and QEMU get. */
+/** Which accelerator the guests of a QEMU get; a guest of the cell is what it is tried with. */
 async function accelerate(
   request: RunRequest,
   kit: GuestKit,
-  qemu: QemuBuild,
+  { qemu, machine }: PlannedCell,
   context: Context,
 ): Promise<Accelerator> {
-  const machine = request.machines[0];
-  if (!machine) throw new UsageError("no machine to run on");
   const { accelerator, reason } = await chooseAccelerator(
     request.accelerator,
     qemu.spec,
@@ -96,34 +77,6 @@ async function accelerate(
   );
   context.progress(`accelerator ${accelerator}: ${reason}`);
   return accelerator;
-}
-
-/** A cell is called by what it is made of. */
-export const cellId = (
-  kernel: Pick<Kernel, "spec">,
-  qemu: Pick<QemuBuild, "spec">,
-  machine: Machine,
-): string => `${kernel.spec} ${qemu.spec} ${machine.name}`;
-
-/** Why there can be no such guest; undefined when there can, as far as the kernel's configuration is known. */
-export function whyNoCell(
-  kernel: Pick<Kernel, "spec"> & Partial<Pick<Kernel, "config">>,
-  qemu: Pick<QemuBuild, "spec" | "version">,
-  machine: Machine,
-): string | undefined {
-  const missing = kernel.config && missingOption(kernel.config, machine.iommu.kind);
-  if (missing !== undefined) return `${kernel.spec} is built without ${missing}`;
-  return unsupported(machine, versionOf("QEMU", qemu));
-}
-
-/** @throws CannotTestError for a kernel or QEMU whose version tells nothing */
-export function versionOf(
-  what: "kernel" | "QEMU",
-  { spec, version }: Pick<Kernel, "spec" | "version">,
-): KernelVersion {
-  const parsed = parseVersion(version);
-  if (!parsed) throw new CannotTestError(`${what} ${spec} calls itself ${version}, which tells no version`);
-  return parsed;
 }
 
 async function guestPlan(
@@ -150,18 +103,15 @@ async function guestPlan(
   };
 }
 
-function toCell(
+function toPlan(
   request: RunRequest,
   kit: GuestKit,
-  qemu: QemuBuild,
-  machine: Machine,
+  { id, kernel, qemu, machine, skip }: PlannedCell,
   accelerator: Accelerator,
   number: number,
 ): CellPlan {
-  const { kernel } = kit;
-  const skip = whyNoCell(kernel, qemu, machine);
   return {
-    id: cellId(kernel, qemu, machine),
+    id,
     kernelSpec: kernel.spec,
     kernelVersion: versionOf("kernel", kernel),
     kernelOptions: kernel.config,

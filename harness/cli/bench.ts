@@ -61,11 +61,11 @@ async function run(options: Options): Promise<void> {
 /** @throws UsageError, CannotTestError */
 async function planOf({ kernel, qemu, machine, out }: Options, signal: AbortSignal): Promise<CellPlan> {
   const pins = await loadPins();
+  const specs = { kernel: kernel ?? pins.kernel, qemu: qemu ?? pins.qemu };
   const [plan] = await planRun({
-    kernels: [kernel ?? pins.kernel],
-    qemus: [qemu ?? pins.qemu],
+    cells: (await loadMachinesNamed([machine])).map((machine) => ({ ...specs, machine })),
+    coversPairs: false,
     instead: { [pins.qemu]: pins["qemu-instead"] },
-    machines: await loadMachinesNamed([machine]),
     scenarios: [],
     modules: [],
     accelerator: "auto",

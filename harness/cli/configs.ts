@@ -4,6 +4,7 @@ import * as z from "zod";
 import { loadYaml } from "../config.ts";
 import { UsageError } from "../errors.ts";
 import { loadMachines, type Machine } from "../machine/machine.ts";
+import { linkMatrices, loadMatrices, type Matrix } from "../matrix/matrix.ts";
 import { loadScenarios, type Scenario, withoutDoubles } from "../scenario/scenario.ts";
 import { Specification } from "../scenario/specification.ts";
 import { loadSuites, type Suite } from "../scenario/suite.ts";
@@ -42,6 +43,26 @@ export async function loadMachinesNamed(names: readonly string[]): Promise<Machi
     if (machine) return machine;
     throw new UsageError(`no machine is called ${name}; there are ${all.map(({ name }) => name).join(", ")}`);
   });
+}
+
+/** Every matrix, file by file. */
+export async function loadAllMatrices(): Promise<Matrix[]> {
+  const { kernel, qemu } = await loadPins();
+  const known = { kernel, qemu, machines: (await loadAllMachines()).map(({ name }) => name) };
+  const files = await yamlFiles(join(CONFIGS, "matrices"));
+  const written = await Promise.all(files.map((file) => loadMatrices(file, shown(file), known)));
+  return linkMatrices(written.flat());
+}
+
+/**
+ * The matrix of this name.
+ * @throws UsageError for a name that no matrix has
+ */
+export async function loadMatrixNamed(name: string): Promise<Matrix> {
+  const all = await loadAllMatrices();
+  const matrix = all.find((matrix) => matrix.name === name);
+  if (matrix) return matrix;
+  throw new UsageError(`no matrix is called ${name}; there are ${all.map(({ name }) => name).join(", ")}`);
 }
 
 /** Every scenario, folder by folder. */

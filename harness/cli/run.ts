@@ -13,7 +13,8 @@ import { ProgressLine } from "../report/progress.ts";
 import { TapReporter } from "../report/tap.ts";
 import { componentContext } from "./component_context.ts";
 import { Interruption } from "./interruption.ts";
-import { loadAllScenarios, loadAllSuites, loadMachinesNamed, loadPins } from "./configs.ts";
+import { loadAllScenarios, loadAllSuites, loadMachinesNamed, loadMatrixNamed, loadPins } from "./configs.ts";
+import { cellsOf, narrowed, replaced, sizeOf } from "../matrix/matrix.ts";
 import { count, positive } from "./numbers.ts";
 import { freshFolder, makeFolder } from "./out_folder.ts";
 import { VERSION } from "./version.ts";
@@ -23,12 +24,13 @@ import { selectScenarios } from "../scenario/suite.ts";
 const DEFAULT_SUITES = ["seed", "type1"];
 const DEFAULT_BOOT_TIMEOUT_S = 60;
 const DEFAULT_REPLY_TIMEOUT_S = 20;
-const DEFAULT_MACHINES = ["intel-iommu", "intel-iommu-48", "amd-iommu", "virtio-iommu"];
+const DEFAULT_MATRIX = "default";
 
 interface Options {
   kernel: string[];
   qemu: string[];
   machine: string[];
+  matrix?: string;
   module: string[];
   suite: string[];
   filter: string[];
@@ -63,6 +65,10 @@ export function register(program: Command): void {
     .option("--kernel <spec>", "debian:6.12, debian:6.12.117, debian:7.3@cloud; may be repeated", collect, [])
     .option("--qemu <spec>", "debian:10.0.13, debian:7.2, host, path:BIN; may be repeated", collect, [])
     .option("--machine <name>", "see `deno task iovacheck machines`; may be repeated", collect, [])
+    .option(
+      "--matrix <name>",
+      "kernels, QEMUs and machines of configs/matrices: default, full, pairwise; --kernel, --qemu and --machine then choose among them",
+    )
     .option(
       "--module <file>",
       "a .ko that replaces the guest's module of that name; may be repeated",
@@ -108,20 +114,37 @@ async function run(named: string[], options: Options): Promise<void> {
 /** What is to be played on what. */
 async function wishOf(selectors: readonly string[], options: Options) {
   const pins = await loadPins();
-  const machines = await loadMachinesNamed(options.machine.length > 0 ? options.machine : DEFAULT_MACHINES);
   const selected = selectScenarios(
     await loadAllScenarios(),
     await loadAllSuites(),
     selectors.length > 0 ? selectors : DEFAULT_SUITES,
   );
   return {
-    kernels: options.kernel.length > 0 ? options.kernel : [pins.kernel],
-    qemus: options.qemu.length > 0 ? options.qemu : [pins.qemu],
+    ...await cellsWanted(options),
     instead: { [pins.qemu]: pins["qemu-instead"] },
-    machines,
     scenarios: narrow(selected, { filters: options.filter, tags: options.tag }),
     modules: options.module,
   };
+}
+
+/**
+ * The cells of a matrix. Beside `--matrix` the options for kernels, QEMUs and machines choose among what it has,
+ * otherwise they stand in the place of what is there by default.
+ */
+async function cellsWanted({ matrix: name, kernel, qemu, machine }: Options) {
+  const axes = { kernels: kernel, qemus: qemu, machines: machine };
+  const matrix = await loadMatrixNamed(name ?? DEFAULT_MATRIX);
+  const chosen = name === undefined ? replaced(matrix, axes) : narrowed(matrix, axes);
+  const machines = new Map((await loadMachinesNamed(chosen.machines)).map((one) => [one.name, one]));
+  const cells = cellsOf(chosen).map((cell) => {
+    const machine = machines.get(cell.machine);
+    if (!machine) throw new RangeError("every machine was loaded");
+    return { ...cell, machine };
+  });
+  if (name !== undefined) {
+    process.stderr.write(`matrix ${name}: ${cells.length} of ${sizeOf(matrix)} cells\n`);
+  }
+  return { cells, coversPairs: chosen.coversPairs };
 }
 
 /** One line per cell and scenario, with tabs between what it says: `skip`, the cell, the scenario, the reason. */

@@ -1,6 +1,13 @@
 import t from "#tap";
-import { loadAllMachines, loadAllScenarios, loadAllSuites, loadPins } from "../../harness/cli/configs.ts";
+import {
+  loadAllMachines,
+  loadAllMatrices,
+  loadAllScenarios,
+  loadAllSuites,
+  loadPins,
+} from "../../harness/cli/configs.ts";
 import { parseKernelSpec, parseQemuSpec } from "../../harness/components/spec.ts";
+import { cellsOf } from "../../harness/matrix/matrix.ts";
 import { selectScenarios } from "../../harness/scenario/suite.ts";
 
 t.test("the pins are specs that can be read", async (t) => {
@@ -30,4 +37,17 @@ t.test("every suite selects something", async (t) => {
   const [scenarios, suites] = [await loadAllScenarios(), await loadAllSuites()];
   t.ok(suites.length > 0);
   for (const { name } of suites) t.ok(selectScenarios(scenarios, suites, [name]).length > 0, name);
+});
+
+t.test("every matrix has cells, full every machine, pairwise what full has", async (t) => {
+  const [matrices, machines] = [await loadAllMatrices(), await loadAllMachines()];
+  const named = (name: string) => {
+    const matrix = matrices.find((matrix) => matrix.name === name);
+    return matrix ? cellsOf(matrix) : [];
+  };
+  for (const { name } of matrices) t.ok(named(name).length > 0, name);
+  t.same(new Set(named("full").map(({ machine }) => machine)), new Set(machines.map(({ name }) => name)));
+  t.same(named("pairwise"), named("full"));
+  const { kernel, qemu } = await loadPins();
+  t.ok(named("default").every((cell) => cell.kernel === kernel && cell.qemu === qemu));
 });

@@ -32,6 +32,11 @@ const WRONG: readonly [args: string[], message: RegExp][] = [
   [["run", "--reply-timeout", "1.5"], /^error: .*write a whole number from 1 up/],
   [["run", "--accel", "hvf"], /^error: .*write auto, kvm or tcg/],
   [["run", "--machine", "intel"], /^iovacheck: no machine is called intel; there are intel-iommu, /],
+  [["run", "--matrix", "fll"], /^iovacheck: no matrix is called fll; there are default, full, pairwise/],
+  [
+    ["run", "--matrix", "full", "--qemu", "host"],
+    /^iovacheck: --qemu host: matrix full doesn't have it, but debian:7\.2, /,
+  ],
   [["run", "--retries", "-1"], /^error: .*write a whole number from 0 up/],
   [["run", "--retries", ""], /^error: .*write a whole number from 0 up/],
   [["run", "--suite", "smok"], /^iovacheck: no suite, folder or scenario is called smok; did you mean smoke/],

@@ -144,10 +144,9 @@ async function planOn(t: Test, kernel: string, machineName: MachineName): Promis
   const pins = await loadPins();
   const machines = (await loadAllMachines()).filter(({ name }) => name === machineName);
   const [plan] = await planRun({
-    kernels: [kernel],
-    qemus: [pins.qemu],
+    cells: machines.map((machine) => ({ kernel, qemu: pins.qemu, machine })),
+    coversPairs: false,
     instead: { [pins.qemu]: pins["qemu-instead"] },
-    machines,
     scenarios: [],
     modules: [],
     accelerator: "auto",

@@ -1,0 +1,127 @@
+/** Cells: each kernel and QEMU that is wanted is looked up once, and each cell that can't be says why. */
+import { NotInArchiveError } from "../components/component_error.ts";
+import type { KernelPreview, QemuPreview } from "../components/preview.ts";
+import type { Context } from "../components/types.ts";
+import { CannotTestError } from "../errors.ts";
+import type { Machine } from "../machine/machine.ts";
+import { unsupported } from "../machine/qemu_args.ts";
+import { coverPairs } from "../matrix/cover_pairs.ts";
+import { type KernelVersion, parseVersion } from "../model/version.ts";
+import { missingOption } from "./guest_kit.ts";
+
+/** A kernel and a QEMU, by their specs, and a machine. */
+export interface WantedCell {
+  readonly kernel: string;
+  readonly qemu: string;
+  readonly machine: Machine;
+  /** Why it is left out although it is wanted. */
+  readonly excluded?: string;
+}
+
+/** Which cells a run is about. */
+export interface Wish {
+  readonly cells: readonly WantedCell[];
+  /** Whether as few of them are enough as have every pair of kernel, QEMU and machine that any has. */
+  readonly coversPairs: boolean;
+  /** What to use instead of a spec, with a word to the user, when the archive no longer has it. */
+  readonly instead: Readonly<Record<string, string>>;
+}
+
+/** How specs are looked up: completely, or only as far as a list of cells needs. */
+export interface Lookup<Kernel, Qemu> {
+  kernel(spec: string, context: Context): Promise<Kernel>;
+  qemu(spec: string, context: Context): Promise<Qemu>;
+}
+
+/** A cell whose kernel and QEMU are known. */
+export interface Cell<Kernel, Qemu> {
+  readonly id: string;
+  readonly kernel: Kernel;
+  readonly qemu: Qemu;
+  readonly machine: Machine;
+  /** Why there will be no such guest, if so. */
+  readonly skip: string | undefined;
+}
+
+/**
+ * The cells of a run, in the order in which they are wanted. A cell that is wanted twice is one cell.
+ * @throws UsageError, CannotTestError
+ */
+export async function settleCells<Kernel extends KernelPreview, Qemu extends QemuPreview>(
+  { cells, coversPairs, instead }: Wish,
+  lookup: Lookup<Kernel, Qemu>,
+  context: Context,
+): Promise<Cell<Kernel, Qemu>[]> {
+  const qemus = new Map<string, Qemu>();
+  for (const spec of new Set(cells.map(({ qemu }) => qemu))) {
+    qemus.set(spec, await withInstead(spec, instead, lookup.qemu, context));
+  }
+  const kernels = new Map<string, Kernel>();
+  for (const spec of new Set(cells.map(({ kernel }) => kernel))) {
+    kernels.set(spec, await lookup.kernel(spec, context));
+  }
+  const settled = cells.map(({ machine, excluded, ...specs }) => {
+    const [kernel, qemu] = [kernels.get(specs.kernel), qemus.get(specs.qemu)];
+    if (!kernel || !qemu) throw new RangeError("every spec was looked up");
+    const skip = excluded ?? whyNoCell(kernel, qemu, machine);
+    return { id: cellId(kernel, qemu, machine), kernel, qemu, machine, skip };
+  });
+  const distinct = [...new Map(settled.map((cell) => [cell.id, cell])).values()];
+  return coversPairs ? withEveryPair(distinct, context) : distinct;
+}
+
+/** The archive keeps one version of a release's package: a pinned one is gone after the next update. */
+async function withInstead<Qemu>(
+  spec: string,
+  instead: Wish["instead"],
+  find: (spec: string, context: Context) => Promise<Qemu>,
+  context: Context,
+): Promise<Qemu> {
+  try {
+    return await find(spec, context);
+  } catch (error) {
+    const other = instead[spec];
+    if (!(error instanceof NotInArchiveError) || other === undefined) throw error;
+    context.progress(`${error.message}; using ${other} instead`);
+    return await find(other, context);
+  }
+}
+
+/** Cells that can't be have no pairs: what they would show has to be seen in others. */
+function withEveryPair<One extends Cell<KernelPreview, QemuPreview>>(
+  cells: readonly One[],
+  context: Context,
+): One[] {
+  const possible = cells.filter(({ skip }) => skip === undefined);
+  const { chosen, pairs } = coverPairs(
+    possible.map(({ kernel, qemu, machine }) => [kernel.spec, qemu.spec, machine.name]),
+  );
+  const without = cells.length - possible.length;
+  const impossible = without === 0 ? "" : `, ${without} can't be or are excluded`;
+  const saved = possible.length - chosen.length;
+  context.progress(
+    `pairwise: ${chosen.length} cells cover all ${pairs} pairs; ${saved} of ${cells.length} saved${impossible}`,
+  );
+  return possible.filter((_, index) => chosen.includes(index));
+}
+
+/** A cell is called by what it is made of. */
+const cellId = (kernel: KernelPreview, qemu: QemuPreview, machine: Machine): string =>
+  `${kernel.spec} ${qemu.spec} ${machine.name}`;
+
+/** Why there can be no such guest; undefined when there can, as far as the kernel's configuration is known. */
+function whyNoCell(kernel: KernelPreview, qemu: QemuPreview, machine: Machine): string | undefined {
+  const missing = kernel.config && missingOption(kernel.config, machine.iommu.kind);
+  if (missing !== undefined) return `${kernel.spec} is built without ${missing}`;
+  return unsupported(machine, versionOf("QEMU", qemu));
+}
+
+/** @throws CannotTestError for a kernel or QEMU whose version tells nothing */
+export function versionOf(
+  what: "kernel" | "QEMU",
+  { spec, version }: { readonly spec: string; readonly version: string },
+): KernelVersion {
+  const parsed = parseVersion(version);
+  if (!parsed) throw new CannotTestError(`${what} ${spec} calls itself ${version}, which tells no version`);
+  return parsed;
+}

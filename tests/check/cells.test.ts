@@ -1,0 +1,104 @@
+import t from "#tap";
+import { type Lookup, settleCells, type Wish } from "../../harness/check/cells.ts";
+import { NotInArchiveError } from "../../harness/components/component_error.ts";
+import type { KernelPreview, QemuPreview } from "../../harness/components/preview.ts";
+import { parseMachines } from "../../harness/machine/machine.ts";
+
+const MACHINES = parseMachines(
+  ["intel", "amd", "virtio"].map((kind) => {
+    const width = kind === "amd" ? "" : ", address-bits: 39";
+    return `machine: ${kind}\niommu: { kind: ${kind}${width} }\ndevices: [slot: 3]\n`;
+  }).join("---\n"),
+  "m.yaml",
+);
+
+/** Specs mean what they say; the options of a kernel are known, and 6.1 has no virtio-iommu. */
+class Archive implements Lookup<KernelPreview, QemuPreview> {
+  readonly asked: string[] = [];
+  readonly told: string[] = [];
+
+  readonly kernel = async (spec: string): Promise<KernelPreview> => {
+    this.asked.push(spec);
+    const options = ["CONFIG_INTEL_IOMMU", "CONFIG_AMD_IOMMU", "CONFIG_VIRTIO_IOMMU"];
+    const has = options.filter((option) => option !== "CONFIG_VIRTIO_IOMMU" || spec !== "debian:6.1");
+    const config = new Map(has.map((option) => [option, "y"]));
+    return { spec, version: spec.replace("debian:", ""), config };
+  };
+
+  readonly qemu = async (spec: string): Promise<QemuPreview> => {
+    this.asked.push(spec);
+    if (spec === "debian:10.0.13") throw new NotInArchiveError(`QEMU "${spec}" is not in the archive`);
+    return { spec, version: spec.replace("debian:", "") };
+  };
+
+  settle(wish: Partial<Wish>) {
+    const whole = { cells: cellsOf(KERNELS, QEMUS), coversPairs: false, instead: {}, ...wish };
+    return settleCells(whole, this, { cacheDir: "", progress: (line) => void this.told.push(line) });
+  }
+}
+
+const KERNELS = ["debian:6.1", "debian:6.12", "debian:7.3"];
+const QEMUS = ["debian:7.2", "debian:10.0.14", "debian:11.1"];
+
+function cellsOf(kernels: readonly string[], qemus: readonly string[]): Wish["cells"] {
+  return kernels.flatMap((kernel) =>
+    qemus.flatMap((qemu) => MACHINES.map((machine) => ({ kernel, qemu, machine })))
+  );
+}
+
+t.test("each kernel and QEMU is looked up once, however many cells have it", async (t) => {
+  const archive = new Archive();
+  t.equal((await archive.settle({})).length, 27);
+  t.same(archive.asked, [...QEMUS, ...KERNELS]);
+});
+
+t.test("a cell that is wanted twice is one cell", async (t) => {
+  const cells = cellsOf(["debian:6.12", "debian:6.12"], ["debian:11.1"]);
+  t.same((await new Archive().settle({ cells })).map(({ id }) => id), [
+    "debian:6.12 debian:11.1 intel",
+    "debian:6.12 debian:11.1 amd",
+    "debian:6.12 debian:11.1 virtio",
+  ]);
+});
+
+t.test("cells that can't be, and why", async (t) => {
+  const cells = cellsOf(KERNELS, QEMUS).map((cell) =>
+    cell.kernel === "debian:7.3" && cell.machine.name === "amd"
+      ? { ...cell, excluded: "takes too long" }
+      : cell
+  );
+  const settled = await new Archive().settle({ cells });
+  const skips = settled.flatMap(({ id, skip }) => skip === undefined ? [] : [`${id}: ${skip}`]);
+  const noDriver = "debian:6.1 is built without CONFIG_VIRTIO_IOMMU";
+  const noWidth = "virtio-iommu has no aw-bits before QEMU 9.0";
+  t.same(skips, [
+    ...QEMUS.map((qemu) => `debian:6.1 ${qemu} virtio: ${noDriver}`),
+    `debian:6.12 debian:7.2 virtio: ${noWidth}`,
+    ...[`debian:7.3 debian:7.2 amd: takes too long`, `debian:7.3 debian:7.2 virtio: ${noWidth}`],
+    ...[`debian:7.3 debian:10.0.14 amd: takes too long`, `debian:7.3 debian:11.1 amd: takes too long`],
+  ]);
+});
+
+t.test("every pair that can be, in cells that can be", async (t) => {
+  const archive = new Archive();
+  const chosen = await archive.settle({ coversPairs: true });
+  t.ok(chosen.every(({ skip }) => skip === undefined));
+  const seen = (pair: (cell: typeof chosen[number]) => string) => new Set(chosen.map(pair)).size;
+  t.equal(seen(({ kernel, qemu }) => `${kernel.spec} ${qemu.spec}`), 9);
+  t.equal(seen(({ kernel, machine }) => `${kernel.spec} ${machine.name}`), 8, "6.1 has no virtio-iommu");
+  t.equal(seen(({ qemu, machine }) => `${qemu.spec} ${machine.name}`), 8, "nor has QEMU 7.2");
+  const cells = chosen.length;
+  const text = `pairwise: ${cells} cells cover all 25 pairs; ${
+    22 - cells
+  } of 27 saved, 5 can't be or are excluded`;
+  t.same(archive.told, [text]);
+});
+
+t.test("what the archive no longer has, where there is something instead", async (t) => {
+  const cells = cellsOf(["debian:6.12"], ["debian:10.0.13"]);
+  const archive = new Archive();
+  const settled = await archive.settle({ cells, instead: { "debian:10.0.13": "debian:10.0" } });
+  t.ok(settled.every(({ qemu }) => qemu.spec === "debian:10.0"));
+  t.same(archive.told, ['QEMU "debian:10.0.13" is not in the archive; using debian:10.0 instead']);
+  await t.rejects(new Archive().settle({ cells }), { name: "NotInArchiveError" });
+});
