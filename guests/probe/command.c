@@ -46,6 +46,7 @@ static const struct command commands[] = {
 	{ "groups", 0, 0, false, command_groups },
 	{ "regions", 1, 1, false, command_regions },
 	{ "read", 1, 1, false, command_read },
+	{ "read-hex", 1, 1, false, command_read_hex },
 	{ "write", 1, 2, true, command_write },
 	{ "open", 1, 1, false, command_open },
 	{ "close", 1, 1, false, command_close },

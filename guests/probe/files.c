@@ -116,6 +116,28 @@ void command_read(const struct request *request)
 	free(contents.bytes);
 }
 
+/* Tables of firmware are no text. */
+void command_read_hex(const struct request *request)
+{
+	struct text contents = { 0 };
+	bool cut;
+
+	if (!is_kernel_file(request->argument[0]))
+		return;
+
+	int error = read_file(request->argument[0], READ_MOST, &contents, &cut);
+
+	if (error) {
+		reply_error(error);
+	} else {
+		reply_ok();
+		text_octets(reply_value("value"), contents.bytes, contents.length);
+		if (cut)
+			reply_decimal("more", 1);
+	}
+	free(contents.bytes);
+}
+
 void command_write(const struct request *request)
 {
 	const char *words = request->count > 1 ? request->argument[1] : "\n";

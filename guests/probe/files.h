@@ -25,6 +25,7 @@ int write_file(const char *path, const char *bytes, size_t length);
 int read_link_name(const char *path, char *name, size_t size);
 
 void command_read(const struct request *request);
+void command_read_hex(const struct request *request);
 void command_write(const struct request *request);
 
 #endif

@@ -38,6 +38,8 @@ void text_char(struct text *text, char character)
 	text_bytes(text, &character, 1);
 }
 
+static const char DIGITS[] = "0123456789abcdef";
+
 /* The digits are made by hand: an IOVA list has hundreds of numbers, and printf is slow under emulation. */
 static void append_number(struct text *text, uint64_t number, unsigned int base)
 {
@@ -45,7 +47,7 @@ static void append_number(struct text *text, uint64_t number, unsigned int base)
 	size_t first = sizeof(digits);
 
 	do {
-		digits[--first] = "0123456789abcdef"[number % base];
+		digits[--first] = DIGITS[number % base];
 		number /= base;
 	} while (number);
 	text_bytes(text, digits + first, sizeof(digits) - first);
@@ -55,6 +57,16 @@ void text_hex(struct text *text, uint64_t number)
 {
 	text_bytes(text, "0x", 2);
 	append_number(text, number, 16);
+}
+
+void text_octets(struct text *text, const char *bytes, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		unsigned char byte = bytes[i];
+
+		text_char(text, DIGITS[byte >> 4]);
+		text_char(text, DIGITS[byte & 0xf]);
+	}
 }
 
 void text_decimal(struct text *text, uint64_t number)

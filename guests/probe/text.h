@@ -25,6 +25,7 @@ void text_string(struct text *text, const char *string);
 void text_char(struct text *text, char character);
 void text_hex(struct text *text, uint64_t number);
 void text_decimal(struct text *text, uint64_t number);
+void text_octets(struct text *text, const char *bytes, size_t length);
 void text_range(struct text *text, uint64_t start, uint64_t last);
 void text_escaped(struct text *text, const char *bytes, size_t length, enum escape escape);
 
