@@ -12,7 +12,8 @@ import type { Scenario } from "../scenario/scenario.ts";
 import type { Target } from "./assignment.ts";
 import { type Attempt, causeOf, passed, toldOf, verdictOf } from "./attempt.ts";
 import { type Condition, conditionOf, execute } from "./execution.ts";
-import type { CellPlan } from "./cell_plan.ts";
+import type { CellPlan, GuestPlan } from "./cell_plan.ts";
+import { requireTable } from "./firmware_tables.ts";
 import type { Prepared, PreparedCell } from "./preparation.ts";
 import { checkWorld, type GroupNumbers, namesOf, takeDevices } from "./world_check.ts";
 
@@ -119,7 +120,7 @@ class CellRun {
     const guestPlan = await this.#plan.guestPlan(artifactsDir);
     if (this.#boots === 1) this.#announce(guestPlan);
     await using guest = await Guest.boot(guestPlan, this.#plan.limits, this.#signal);
-    const ready = await this.#makeReady(guest);
+    const ready = await this.#makeReady(guest, guestPlan);
     if (this.#boots === 1 && !await this.#checkWorld(ready)) return this.#giveUp(waiting);
     for (let trial = waiting[0]; trial && !this.#signal.aborted; trial = waiting[0]) {
       const isFit = await this.#play(ready, trial);
@@ -141,10 +142,11 @@ class CellRun {
   }
 
   /** Makes a booted guest ready for scenarios. */
-  async #makeReady(guest: Guest): Promise<ReadyGuest> {
+  async #makeReady(guest: Guest, { table }: GuestPlan): Promise<ReadyGuest> {
     const failed = guest.greeting.modulesFailed;
     if (failed.length > 0) throw new CannotTestError(`the guest could not load ${failed.join(", ")}`);
     requireVersion(guest, this.#plan.kernelVersion);
+    if (table) await requireTable(guest, table);
     const numbers = await takeDevices(guest, this.#target.groups);
     const condition = conditionOf(await guest.ask("reset"));
     const log = await guest.kernelLog();

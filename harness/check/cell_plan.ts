@@ -4,6 +4,13 @@ import type { QemuPlan } from "../guest/qemu_process.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { KernelVersion } from "../model/version.ts";
 import type { Scenario } from "../scenario/scenario.ts";
+import type { OwnTable } from "./firmware_tables.ts";
+
+/** What a guest is started with, and what it must then show. */
+export interface GuestPlan extends QemuPlan {
+  /** A table of firmware that it has otherwise than QEMU makes it. */
+  readonly table?: OwnTable;
+}
 
 /** Everything that a cell needs, ready to go. */
 export interface CellPlan {
@@ -22,7 +29,7 @@ export interface CellPlan {
   /** How often a scenario that failed is played again, each time on a fresh guest. */
   readonly retries: number;
   /** What QEMU is to be started with, into a folder for its logs. */
-  guestPlan(artifactsDir: string): Promise<QemuPlan>;
+  guestPlan(artifactsDir: string): Promise<GuestPlan>;
   /** The one command that runs a scenario of this cell again. */
   again(scenario: string): string;
 }

@@ -111,7 +111,7 @@ const cellId = (kernel: KernelPreview, qemu: QemuPreview, machine: Machine): str
 
 /** Why there can be no such guest; undefined when there can, as far as the kernel's configuration is known. */
 function whyNoCell(kernel: KernelPreview, qemu: QemuPreview, machine: Machine): string | undefined {
-  const missing = kernel.config && missingOption(kernel.config, machine.iommu.kind);
+  const missing = kernel.config && missingOption(kernel.config, machine);
   if (missing !== undefined) return `${kernel.spec} is built without ${missing}`;
   return unsupported(machine, versionOf("QEMU", qemu));
 }

@@ -7,6 +7,7 @@ import type { Context, Kernel, ModuleFile } from "../components/types.ts";
 import { UsageError } from "../errors.ts";
 import { archive, concatenatedArchives, type InitramfsFile } from "../guest/initramfs.ts";
 import type { Machine } from "../machine/machine.ts";
+import { TABLE_OPTION } from "./firmware_tables.ts";
 
 const INJECTOR_SOURCES = resolve(import.meta.dirname ?? ".", "../../guests/resvinj");
 
@@ -29,13 +30,13 @@ const IOMMU = {
   virtio: { option: "CONFIG_VIRTIO_IOMMU", modules: ["virtio-iommu"] },
 } as const;
 
-/** The option without which a kernel can't drive this kind of IOMMU; undefined when it has it. */
+/** The option without which a kernel can't drive the machine's IOMMU, or take its table; undefined when it has all. */
 export function missingOption(
   config: Kernel["config"],
-  kind: Machine["iommu"]["kind"],
+  { iommu, firmware }: Pick<Machine, "iommu" | "firmware">,
 ): string | undefined {
-  const { option } = IOMMU[kind];
-  return config.has(option) ? undefined : option;
+  const needed = [IOMMU[iommu.kind].option, ...(firmware.length > 0 ? [TABLE_OPTION] : [])];
+  return needed.find((option) => !config.has(option));
 }
 
 /** A kernel with what is built for it, made once however many guests use it. */

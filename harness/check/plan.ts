@@ -6,12 +6,15 @@ import type { Context, Kernel, QemuBuild } from "../components/types.ts";
 import { chooseAccelerator, type WantedAccelerator } from "../guest/accelerator.ts";
 import { bootParameters } from "../guest/boot_parameters.ts";
 import type { GuestLimits } from "../guest/guest.ts";
+import { concatenatedArchives } from "../guest/initramfs.ts";
 import type { Accelerator, QemuPlan } from "../guest/qemu_process.ts";
+import { firmwareParameters } from "../machine/acpi/firmware.ts";
 import type { Machine } from "../machine/machine.ts";
 import { machineArgs } from "../machine/qemu_args.ts";
 import type { Scenario } from "../scenario/scenario.ts";
-import type { CellPlan } from "./cell_plan.ts";
+import type { CellPlan, GuestPlan } from "./cell_plan.ts";
 import { type Cell, settleCells, versionOf, type Wish } from "./cells.ts";
+import { FirmwareTables, tableArchive } from "./firmware_tables.ts";
 import { GuestKit, readReplacement } from "./guest_kit.ts";
 
 /** What a run is asked to do. */
@@ -44,6 +47,7 @@ export async function planRun(request: RunRequest, context: Context): Promise<Ce
   const kits = new Map(
     Array.from(kernels, ([spec, kernel]) => [spec, new GuestKit(kernel, replacements, context)]),
   );
+  const tables = new FirmwareTables(request.limits, context);
   const accelerators = new Map<string, Accelerator>();
   const plans: CellPlan[] = [];
   for (const cell of cells) {
@@ -53,7 +57,8 @@ export async function planRun(request: RunRequest, context: Context): Promise<Ce
     if (skip === undefined && !accelerators.has(qemu.spec)) {
       accelerators.set(qemu.spec, await accelerate(request, kit, cell, context));
     }
-    plans.push(toPlan(request, kit, cell, accelerators.get(qemu.spec) ?? "tcg", plans.length + 1));
+    const accelerator = accelerators.get(qemu.spec) ?? "tcg";
+    plans.push(toPlan(request, kit, cell, accelerator, tables, plans.length + 1));
   }
   for (const [spec, kit] of kits) {
     const guests = cells.filter(({ kernel, skip }) => kernel.spec === spec && skip === undefined);
@@ -73,13 +78,14 @@ async function accelerate(
     request.accelerator,
     qemu.spec,
     context.cacheDir,
-    () => guestPlan(kit, qemu, machine, "kvm", join(request.outDir, "kvm-proof")),
+    () => plainPlan(kit, qemu, machine, "kvm", join(request.outDir, "kvm-proof")),
   );
   context.progress(`accelerator ${accelerator}: ${reason}`);
   return accelerator;
 }
 
-async function guestPlan(
+/** A guest of the machine with the firmware that QEMU makes for it. */
+async function plainPlan(
   kit: GuestKit,
   qemu: QemuBuild,
   machine: Machine,
@@ -103,11 +109,26 @@ async function guestPlan(
   };
 }
 
+/** The same guest with the machine's own table, if it has one. */
+async function guestPlan(
+  plain: QemuPlan,
+  machine: Machine,
+  qemu: QemuBuild,
+  tables: FirmwareTables,
+): Promise<GuestPlan> {
+  const table = await tables.of(machine, qemu, plain);
+  if (!table) return plain;
+  const { initramfs, kernelParameters } = plain;
+  await Deno.writeFile(initramfs, concatenatedArchives(tableArchive(table), await Deno.readFile(initramfs)));
+  return { ...plain, kernelParameters: [...kernelParameters, ...firmwareParameters(machine)], table };
+}
+
 function toPlan(
   request: RunRequest,
   kit: GuestKit,
   { id, kernel, qemu, machine, skip }: PlannedCell,
   accelerator: Accelerator,
+  tables: FirmwareTables,
   number: number,
 ): CellPlan {
   return {
@@ -123,7 +144,8 @@ function toPlan(
     artifactsDir: join(request.outDir, `${number}-${kernel.release}-${qemu.version}-${machine.name}`),
     limits: request.limits,
     retries: request.retries,
-    guestPlan: (artifactsDir) => guestPlan(kit, qemu, machine, accelerator, artifactsDir),
+    guestPlan: async (artifactsDir) =>
+      await guestPlan(await plainPlan(kit, qemu, machine, accelerator, artifactsDir), machine, qemu, tables),
     again: (scenario) =>
       [
         ...["deno", "task", "run", "--kernel", kernel.spec, "--qemu", qemu.spec, "--machine", machine.name],

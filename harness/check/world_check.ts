@@ -1,6 +1,7 @@
 /** The world check: is the machine what it was predicted to be, before any scenario relies on it? */
 import { CannotTestError } from "../errors.ts";
 import { type Guest, valuesOf } from "../guest/guest.ts";
+import type { MachineGroup } from "../machine/predicted.ts";
 import type { Group } from "../model/world.ts";
 import type { GuestNames } from "../scenario/action.ts";
 import { parseScenarios, type Scenario } from "../scenario/scenario.ts";
@@ -70,10 +71,12 @@ async function membershipDifference(guest: Guest, groups: readonly Group[], numb
 }
 
 /** A scenario that attaches each group of the machine alone. */
-export function worldScenario(groups: readonly Group[]): Scenario {
+export function worldScenario(groups: readonly MachineGroup[]): Scenario {
   const names = groups.map((_, index) => `G${index}`);
-  const needs = groups.map(({ devices }, index) =>
-    `  G${index}: { devices: ${devices.length === 1 ? "one" : "several"} }`
+  const needs = groups.map(({ name, devices }, index) =>
+    `  G${index}: { ${
+      name === undefined ? `devices: ${devices.length === 1 ? "one" : "several"}` : `is: ${name}`
+    } }`
   );
   const steps = names.flatMap((name) => [`  - attach: ${name}`, `  - detach: ${name}`]);
   const text = ["scenario: as-predicted", "rule: §9, §10", "groups:", ...needs, "steps:", ...steps].join(

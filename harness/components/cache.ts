@@ -13,7 +13,15 @@ import type { Context, PackageId } from "./types.ts";
 //   apt/RELEASE/            see apt_root.ts
 const formatVersion = 1;
 
-export type ComponentKind = "kernel" | "qemu" | "toolchain" | "headers" | "probe" | "module" | "source";
+export type ComponentKind =
+  | "kernel"
+  | "qemu"
+  | "toolchain"
+  | "headers"
+  | "probe"
+  | "module"
+  | "source"
+  | "firmware";
 
 /** What `component.json` holds. `Data` is the part that only this kind of component has. */
 export interface Component<Data> {

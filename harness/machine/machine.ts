@@ -2,6 +2,8 @@
 import * as z from "zod";
 import { type Loaded, loadYaml, parseYaml, type Position } from "../config.ts";
 import { DEVICE_KINDS, type DeviceKind } from "../model/world.ts";
+import { deviceId, type FirmwareRegion } from "./acpi/region.ts";
+import { readRegions } from "./acpi/rules.ts";
 
 /** Widths that QEMU can give an IOMMU, and how to write one. [QEMU: aw-bits; spec §10] */
 const ADDRESS_BITS = {
@@ -13,10 +15,16 @@ const ADDRESS_BITS = {
 /** PCI device number of what the harness adds to an AMD machine, see qemu_args.ts. */
 const SOUTHBRIDGE_SLOT = 0x14;
 
+const FIRMWARE_REGIONS = z.array(z.string()).default([]);
+
 const IOMMU = z.strictObject({
   kind: z.enum(["intel", "amd", "virtio"]),
   "address-bits": z.bigint().optional().describe("Width of the I/O addresses; left out, what the IOMMU has"),
   "interrupt-remapping": z.boolean().default(true),
+  reserved: FIRMWARE_REGIONS
+    .describe(
+      "What firmware reserves for all devices, or for some: 0x40000000..0x4000ffff unity for 00:03.0..00:04.7",
+    ),
 }).superRefine(({ kind, "address-bits": bits }, { addIssue }) => {
   const { fits, mend } = ADDRESS_BITS[kind];
   if (bits !== undefined && !fits(bits)) addIssue({ code: "custom", path: ["address-bits"], message: mend });
@@ -30,6 +38,8 @@ const SLOT = z.strictObject({
   device: z.enum(DEVICE_KINDS).default("edu"),
   functions: z.bigint().min(1n).max(8n).default(1n).transform(Number)
     .describe("Several functions of one slot share a group"),
+  reserved: FIRMWARE_REGIONS
+    .describe("What firmware reserves for it: 0x40000000..0x4000ffff unity (or exclusion; on intel, rmrr)"),
 });
 
 /** One document of a machine file. */
@@ -39,7 +49,10 @@ export const MACHINE_SCHEMA = z.strictObject({
   "memory-mib": z.bigint().min(128n, "a guest needs 128 MiB").max(65536n).default(256n).transform(Number),
   iommu: IOMMU,
   devices: z.array(SLOT).min(1, "write at least one device"),
-}).superRefine(({ iommu, devices }, { addIssue }) => {
+}).superRefine((document, { addIssue, issues }) => {
+  // What is wrong by itself is told first, and may not even be a number.
+  if (issues.length > 0) return;
+  const { iommu, devices } = document;
   const slots = new Set(iommu.kind === "amd" ? [SOUTHBRIDGE_SLOT] : []);
   const names = new Set<string>();
   for (const [index, { slot, name }] of devices.entries()) {
@@ -52,7 +65,31 @@ export const MACHINE_SCHEMA = z.strictObject({
     slots.add(slot);
     if (name !== undefined) names.add(name);
   }
+  for (const { path, message } of firmwareOf(document).faults) {
+    addIssue({ code: "custom", path: [...path], message });
+  }
 });
+
+/** What a document says of firmware's regions. */
+function firmwareOf(
+  document: { iommu: z.infer<typeof IOMMU>; devices: z.infer<typeof SLOT>[]; "memory-mib": number },
+) {
+  const { iommu: { kind, "address-bits": bits, reserved }, devices, "memory-mib": memoryMib } = document;
+  const owners = devices.map((slot) => addressesOf(slot).map(deviceId));
+  return readRegions(
+    [
+      ...devices.flatMap(({ reserved }, slot) =>
+        reserved.map((text, index) => ({
+          text,
+          path: ["devices", slot, "reserved", index],
+          owner: owners[slot],
+        }))
+      ),
+      ...reserved.map((text, index) => ({ text, path: ["iommu", "reserved", index], owner: undefined })),
+    ],
+    { kind, addressBits: bits === undefined ? undefined : Number(bits), memoryMib, devices: owners.flat() },
+  );
+}
 
 export interface Slot {
   /** PCI device number on the root bus. */
@@ -73,6 +110,8 @@ export interface Machine {
     readonly interruptRemapping: boolean;
   };
   readonly slots: readonly Slot[];
+  /** What firmware's tables reserve for devices, beside what hardware reserves itself. */
+  readonly firmware: readonly FirmwareRegion[];
   readonly position: Position;
 }
 
@@ -99,13 +138,14 @@ function toMachine({ value, at }: Loaded<z.infer<typeof MACHINE_SCHEMA>>): Machi
       addressBits: bits === undefined ? undefined : Number(bits),
       interruptRemapping: value.iommu["interrupt-remapping"],
     },
-    slots: value.devices.map(({ name, ...slot }) => ({ ...slot, name })),
+    slots: value.devices.map(({ slot, name, device, functions }) => ({ slot, name, device, functions })),
+    firmware: firmwareOf(value).regions,
     position: at(["machine"]),
   };
 }
 
 /** PCI addresses of a slot's functions: `0000:00:05.0`. */
-export const addressesOf = ({ slot, functions }: Slot): string[] =>
+export const addressesOf = ({ slot, functions }: Pick<Slot, "slot" | "functions">): string[] =>
   Array.from(
     { length: functions },
     (_, index) => `0000:00:${slot.toString(16).padStart(2, "0")}.${index}`,

@@ -5,7 +5,8 @@ import { isFrom } from "../model/semantics.ts";
 import type { Errno } from "../model/answer.ts";
 import type { KernelVersion } from "../model/version.ts";
 import type { DeviceKind, Driver, Group, Iommu } from "../model/world.ts";
-import { addressesOf, type Machine } from "./machine.ts";
+import { deviceId, isFor } from "./acpi/region.ts";
+import { addressesOf, type Machine, type Slot } from "./machine.ts";
 
 /** Where x86 devices write their interrupts. [spec §0.3] */
 const MSI: ReservedRegion = { start: 0xfee00000n, last: 0xfeefffffn, kind: "msi" };
@@ -36,17 +37,41 @@ const upTo = (bits: number): Range => ({ start: 0n, last: (1n << BigInt(bits)) -
 /** The groups of a machine whose devices vfio-pci may take, in the order of its slots. [spec §16] */
 export function predictedGroups(machine: Machine, platform: Platform): MachineGroup[] {
   const iommu = predictedIommu(machine, platform);
-  const regions = predictedRegions(machine);
+  const regions = hardwareRegions(machine);
   return machine.slots.map((slot) => {
     const devices = addressesOf(slot);
     const drivers = devices.map((): Driver => "vfio-pci");
-    const reserved = mergeRegions(devices.flatMap(() => regions));
-    return { name: slot.name, kind: slot.device, iommu, devices, drivers, isGone: false, reserved };
+    const firmware = devices.flatMap((device) => firmwareRegions(machine, slot, device));
+    const reserved = mergeRegions([...devices.flatMap(() => regions), ...firmware]);
+    const requiresDirect = firmware.some(({ kind }) => kind === "direct");
+    return {
+      name: slot.name,
+      kind: slot.device,
+      iommu,
+      devices,
+      drivers,
+      isGone: false,
+      reserved,
+      requiresDirect,
+    };
   });
 }
 
-function predictedRegions({ iommu }: Machine): ReservedRegion[] {
+function hardwareRegions({ iommu }: Machine): ReservedRegion[] {
   return iommu.kind === "amd" ? [MSI, HYPERTRANSPORT] : [MSI];
+}
+
+/** USB controllers and displays, whose drivers take them away from firmware. [spec §9.2; kernel: device_rmrr_is_relaxable] */
+const RELAXABLE: readonly DeviceKind[] = ["qemu-xhci", "bochs-display"];
+
+/**
+ * What firmware's tables reserve for a device. AMD's driver calls every region direct, exclusions too, whatever the
+ * access; VT-d's lets devices off that need it for booting only. [spec §9.2, §9.3]
+ */
+function firmwareRegions({ firmware, iommu }: Machine, slot: Slot, device: string): ReservedRegion[] {
+  const isRelaxable = iommu.kind === "intel" && RELAXABLE.includes(slot.device);
+  return firmware.filter((region) => isFor(region, deviceId(device)))
+    .map(({ start, last }) => ({ start, last, kind: isRelaxable ? "direct-relaxable" : "direct" }));
 }
 
 function predictedIommu({ iommu }: Machine, platform: Platform): Iommu {
@@ -58,6 +83,7 @@ function predictedIommu({ iommu }: Machine, platform: Platform): Iommu {
     pageSizes: predictedPageSizes(kind, platform),
     isolatesInterrupts: kind !== "virtio" && interruptRemapping,
     enforcesCoherency: kind === "amd",
+    locksDirectDevices: kind === "intel",
     nestingRefusal: nestingRefusal(kind, platform),
   };
 }

@@ -2,7 +2,7 @@
 import { type Errno, ok, refused } from "./answer.ts";
 import { hex } from "./range_list.ts";
 import { type Container, entryOf, type OpenGroup, type Outcome, type State, withEntry } from "./state.ts";
-import { attachGroup, detachGroup, emptyType1 } from "./type1.ts";
+import { attachGroup, detachGroup, directRefusal, emptyType1 } from "./type1.ts";
 import { isViable } from "./world.ts";
 
 /** Extension and IOMMU type numbers of linux/vfio.h that the rules mention. */
@@ -114,6 +114,8 @@ export function groupSetContainer(state: State, name: string, key: string): Outc
   if (state.semantics.claimsDmaOwnership && !isViable(entryOf(state.world, name))) {
     return { state, answer: refused("EPERM") };
   }
+  const kept = state.semantics.claimsDmaOwnership ? directRefusal(state, name) : undefined;
+  if (kept !== undefined) return { state, answer: refused(kept) };
   const joined = { ...container, groups: [name, ...container.groups] };
   const inContainer = (state: State) => setGroup(state, name, { ...group, container: key });
   if (!container.type1) return { state: inContainer(setContainer(state, key, joined)), answer: ok() };

@@ -96,6 +96,8 @@ export interface Semantics {
   readonly knowsUnmapAll: boolean;
   /** SET_CONTAINER refuses a group whose DMA somebody else owns; before, GET_DEVICE_FD did. [spec §1.4, §1.6] */
   readonly claimsDmaOwnership: boolean;
+  /** Nobody gets a device whose firmware requires a direct region, whatever its IOMMU; before, VT-d's driver alone said so. [spec §9.7] */
+  readonly refusesDirectDevices: boolean;
   /** What SET_CONTAINER says to a negative descriptor, and to one of some other file. [spec §1.4 rows 2 and 6] */
   readonly containerErrnos: { readonly negative: Errno; readonly otherFile: Errno };
   /** SET_CONTAINER wants the descriptor to be open before it looks at the group. [spec §1.4 rows 3 and 4] */
@@ -133,6 +135,7 @@ export const semanticsOf = (version: KernelVersion, deviations: ReadonlySet<Devi
   knowsNesting: !isFrom(version, "6.13"),
   knowsUnmapAll: isFrom(version, "5.12"),
   claimsDmaOwnership: isFrom(version, "5.19"),
+  refusesDirectDevices: isFrom(version, "6.6"),
   containerErrnos: {
     negative: isFrom(version, "6.1") ? "EBADF" : "EINVAL",
     otherFile: isFrom(version, "6.2") ? "EBADFD" : "EINVAL",

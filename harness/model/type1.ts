@@ -32,6 +32,18 @@ export const emptyType1 = (unmapRules: 1 | 2, mappingLimit: number): Type1 => ({
 
 const iommuOf = (state: State, group: string): Iommu => entryOf(state.world, group).iommu;
 
+/**
+ * Why a group may not leave its default domain: a device of it must always find its region mapped one to one, and
+ * nothing that a user maps does that. Kernels that claim a group's DMA refuse then, others at the attach.
+ * [spec §1.4 row 10, §2.1 row 7, §9.7]
+ */
+export function directRefusal({ semantics, world }: State, name: string): Errno | undefined {
+  const { requiresDirect, iommu } = entryOf(world, name);
+  if (!requiresDirect) return undefined;
+  if (semantics.refusesDirectDevices) return "EINVAL";
+  return iommu.locksDirectDevices ? "EPERM" : undefined;
+}
+
 /** Asks the core for the regions of a group, which fails with ENOMEM when a failure is due. */
 function collectRegions(state: State, group: string): [State, readonly ReservedRegion[] | undefined] {
   const due = state.failingCollection;
@@ -44,13 +56,15 @@ function collectRegions(state: State, group: string): [State, readonly ReservedR
  * order that decides which errno wins. [spec §2.1; kernel: vfio_iommu_type1_attach_group]
  *
  * @returns the new backend, or EBUSY (a mapping without vaddr), EINVAL (conflict, nothing left), ENOMEM
- * (regions not collected), EPERM (interrupts not isolated); then the caller keeps the old one [spec §2.2]
+ * (regions not collected), EPERM (kept by its driver, interrupts not isolated); then the caller keeps the old one [spec §2.2]
  */
 export function attachGroup(state: State, type1: Type1, group: string): Attached {
   const { aperture, isolatesInterrupts } = iommuOf(state, group);
   const mapped = (range: Range) => conflictsWith(state.semantics, type1, range);
 
   if (type1.mappings.some(({ isInvalid }) => isInvalid)) return { state, result: "EBUSY" };
+  const kept = directRefusal(state, group);
+  if (kept !== undefined) return { state, result: kept };
   if (apertureConflicts(type1.list, aperture, mapped)) return { state, result: "EINVAL" };
   const [after, regions] = collectRegions(state, group);
   if (!regions) return { state: after, result: "ENOMEM" };

@@ -15,6 +15,8 @@ export interface Iommu {
   readonly isolatesInterrupts: boolean;
   /** Whether a domain of it enforces cache coherency (VFIO_DMA_CC_IOMMU). [spec §1.2] */
   readonly enforcesCoherency: boolean;
+  /** The driver itself keeps a device that requires a direct region to its default domain. [spec §9.2] */
+  readonly locksDirectDevices: boolean;
   /** How the driver refuses a domain for nested translation; no x86 driver under QEMU grants one. [spec §1.5] */
   readonly nestingRefusal: Errno;
 }
@@ -23,7 +25,7 @@ export interface Iommu {
 export type Driver = "vfio-pci" | "uio_pci_generic" | "none";
 
 /** What a device is, by QEMU's name: each can be had by vfio-pci, and is good for something else. */
-export const DEVICE_KINDS = ["edu", "pci-testdev", "lsi53c895a"] as const;
+export const DEVICE_KINDS = ["edu", "pci-testdev", "lsi53c895a", "qemu-xhci", "bochs-display"] as const;
 export type DeviceKind = typeof DEVICE_KINDS[number];
 
 /** One IOMMU group. */
@@ -31,6 +33,8 @@ export interface Group {
   readonly iommu: Iommu;
   /** The regions of all its devices, merged. [spec §9.1] */
   readonly reserved: readonly ReservedRegion[];
+  /** When the kernel found its devices, one had a direct region that isn't relaxable. [spec §9.7] */
+  readonly requiresDirect: boolean;
   /** PCI addresses, in order. */
   readonly devices: readonly string[];
   /** The driver of each device. */

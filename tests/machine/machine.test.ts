@@ -28,6 +28,7 @@ const EXPECTED = [{
     device: "edu",
     functions: 8,
   }],
+  firmware: [],
   position: { file: FILE, line: 2, column: 10 },
 }, {
   name: "amd",
@@ -35,6 +36,7 @@ const EXPECTED = [{
   memoryMib: 256,
   iommu: { kind: "amd", addressBits: undefined, interruptRemapping: true },
   slots: [{ slot: 2, name: undefined, device: "edu", functions: 1 }],
+  firmware: [],
   position: { file: FILE, line: 9, column: 10 },
 }];
 
@@ -100,6 +102,121 @@ const FAULTS: readonly [text: string, message: RegExp][] = [
   ],
 ];
 
+/** A machine with four devices, firmware's regions beside the IOMMU or beside the first device. */
+const amd = (...regions: string[]): string => firmware("amd", regions, []);
+const intel = (...regions: string[]): string => firmware("intel, address-bits: 48", regions, []);
+const beside = (kind: string, ...regions: string[]): string => firmware(kind, [], regions);
+
+const firmware = (iommu: string, forIommu: readonly string[], forDevice: readonly string[]): string =>
+  [
+    "machine: m",
+    `iommu: { kind: ${iommu}, reserved: [${forIommu.join(", ")}] }`,
+    `devices: [{ slot: 3, functions: 2, reserved: [${forDevice.join(", ")}] }, slot: 4, slot: 5, slot: 6]`,
+  ].join("\n");
+
+const UNITY = "0x40000000..0x4000ffff unity";
+const RMRR = "0x40000000..0x4000ffff rmrr";
+
+/** Faults of firmware's regions: each is told at the region, with the mend. */
+const FIRMWARE_FAULTS: readonly [text: string, message: RegExp][] = [
+  [
+    amd("0x40000000 unity"),
+    /^machines\/m\.yaml:2:32: iommu\.reserved\.0: 0x40000000 unity: write START\.\.LAST KIND, /,
+  ],
+  [amd("40000000..4000ffff unity"), /: write START\.\.LAST KIND, such as 0x40000000\.\.0x4000ffff unity$/],
+  [
+    amd(UNITY, "0x40000000..0x4000ffff reserved"),
+    /:2:62: iommu\.reserved\.1: no region is called reserved; there are rmrr, unity, exclusion$/,
+  ],
+  [
+    amd("0x40000000..0x3fffffff unity"),
+    /0x40000000\.\.0x3fffffff ends before it starts; write start\.\.last with last ≥ start$/,
+  ],
+  [amd("0x40000800..0x4000ffff unity"), /whole pages of 4 KiB; write 0x40000000\.\.0x4000ffff$/],
+  [amd("0x40000000..0x40010000 unity"), /whole pages of 4 KiB; write 0x40000000\.\.0x40010fff$/],
+  [intel("0x40000000..0x400000ff rmrr for 00:03.0"), /whole pages of 4 KiB; write 0x40000000\.\.0x40000fff$/],
+  [amd(RMRR), /no table of amd tells of rmrr; write unity or exclusion$/],
+  [intel(`${UNITY} for 00:03.0`), /no table of intel tells of unity; write rmrr$/],
+  [
+    beside("virtio", RMRR),
+    /:3:47: devices\.0\.reserved\.0: no table tells of regions of virtio; leave it out$/,
+  ],
+  [amd("0x40000000..0x4000ffff exclusion r"), /leave out r; a table can say that of unity only$/],
+  [beside("intel", "0x40000000..0x4000ffff rmrr w"), /leave out w; a table can say that of unity only$/],
+  [intel(RMRR), /an rmrr is for devices; write for 00:03\.0, or for 00:03\.0\.\.00:04\.7, behind it$/],
+  [amd(`${UNITY} for 00:07.0`), /the machine has no such device; name one that it has$/],
+  [intel(`${RMRR} for 01:00.0..01:1f.7`), /the machine has no such device; name one that it has$/],
+  [amd(`${UNITY} for 00:04.0..00:03.0`), /the last device is before the first; write first\.\.last$/],
+  [amd(`${UNITY} for 3`), /: write START\.\.LAST KIND, /],
+  [beside("amd", `${UNITY} for 00:03.0`), /:3:47: devices\.0\.reserved\.0: leave out for and what follows; /],
+  [
+    amd("0x0..0x1ffff unity"),
+    /the guest's memory is 0x0\.\.0xfffffff; write addresses above, or below 0x10000$/,
+  ],
+  [amd("0xffff000..0xfffffff unity"), /the guest's memory is 0x0\.\.0xfffffff; /],
+  [
+    amd("0xfee00000..0xfeefffff unity"),
+    /devices have 0xb0000000\.\.0xffffffff; write addresses below or above$/,
+  ],
+  [amd("0x40000000..0xffffffff unity"), /devices have 0xb0000000\.\.0xffffffff; /],
+  [
+    amd("0x1000000000000..0x1000000000fff unity"),
+    /it ends above 0xffffffffffff, which the IOMMU can't map; /,
+  ],
+  [intel("0x1000000000000..0x1000000000fff rmrr for 00:03.0"), /it ends above 0xffffffffffff, /],
+  [beside("intel, address-bits: 39", "0x8000000000..0x8000000fff rmrr"), /it ends above 0x7fffffffff, /],
+  [beside("intel", "0x8000000000..0x8000000fff rmrr"), /it ends above 0x7fffffffff, /],
+  [
+    amd(UNITY, "0x4000f000..0x4001ffff exclusion for 00:06.0"),
+    /:2:62: iommu\.reserved\.1: it overlaps 0x40000000\.\.0x4000ffff of the same device; write one region$/,
+  ],
+  [firmware("amd", [`${UNITY} for 00:03.1`], [UNITY]), /:2:32: iommu\.reserved\.0: it overlaps 0x40000000/],
+  [
+    amd(...Array.from({ length: 33 }, (_, index) => `0x5${index + 10}00000..0x5${index + 10}00fff unity`)),
+    /iommu\.reserved\.32: more than 32 regions don't fit a kernel's command line; write fewer$/,
+  ],
+  [amd("5"), /iommu\.reserved\.0: /],
+];
+
+for (const [text, message] of FIRMWARE_FAULTS) {
+  t.test(`refused: ${message.source}`, async (t) => {
+    t.throws(() => parseMachines(text, FILE), { name: "ConfigError", message });
+  });
+}
+
+t.test("what firmware reserves, beside devices and beside the IOMMU", async (t) => {
+  const [machine] = parseMachines(
+    firmware("amd", [`${UNITY} r for 00:04.0..00:05.7`, "0x0..0xffff exclusion"], [
+      "0x100_000_000..0x100_000_fff unity",
+      UNITY,
+    ]),
+    FILE,
+  );
+  const whole = { access: "rw", devices: undefined };
+  const own = { first: 0x18, last: 0x19 };
+  t.same(machine?.firmware, [
+    { ...whole, kind: "unity", start: 0x100000000n, last: 0x100000fffn, devices: own },
+    { ...whole, kind: "unity", start: 0x40000000n, last: 0x4000ffffn, devices: own },
+    {
+      kind: "unity",
+      start: 0x40000000n,
+      last: 0x4000ffffn,
+      access: "r",
+      devices: { first: 0x20, last: 0x2f },
+    },
+    { ...whole, kind: "exclusion", start: 0n, last: 0xffffn },
+  ]);
+});
+
+t.test("memory above 4 GiB is no place for regions either", async (t) => {
+  const big = (region: string) => `memory-mib: 4096\n${amd(region)}`;
+  t.throws(() => parseMachines(big("0x17ffff000..0x17fffffff unity"), FILE), {
+    message: /memory is 0x100000000\.\.0x17fffffff/,
+  });
+  t.doesNotThrow(() => parseMachines(big("0x180000000..0x180000fff unity"), FILE));
+  t.doesNotThrow(() => parseMachines(big("0x80000000..0x8000ffff unity"), FILE), "below the devices");
+});
+
 for (const [text, message] of FAULTS) {
   t.test(`refused: ${message.source}`, async (t) => {
     t.throws(() => parseMachines(text, FILE), { name: "ConfigError", message });
@@ -111,8 +228,8 @@ t.test("slot 20 is free where no southbridge is needed", async (t) => {
 });
 
 t.test("PCI addresses are hexadecimal", async (t) => {
-  t.same(addressesOf({ slot: 3, name: undefined, device: "edu", functions: 1 }), ["0000:00:03.0"]);
-  t.same(addressesOf({ slot: 29, name: undefined, device: "edu", functions: 3 }), [
+  t.same(addressesOf({ slot: 3, functions: 1 }), ["0000:00:03.0"]);
+  t.same(addressesOf({ slot: 29, functions: 3 }), [
     "0000:00:1d.0",
     "0000:00:1d.1",
     "0000:00:1d.2",

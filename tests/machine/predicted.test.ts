@@ -60,6 +60,47 @@ for (const [kind, regions] of Object.entries(REGIONS)) {
   });
 }
 
+/** Regions per group, those of hardware left out, and whether the kernel keeps it to its default domain. */
+const firmwareOf = (iommu: string, devices: string) =>
+  predictedGroups(machineWith(iommu, devices), { kernel: version("6.1.192"), qemu: version("10.0.13") })
+    .map(({ reserved, requiresDirect }) => [
+      ...reserved.map(regionText).filter((text) => text.includes("direct")),
+      requiresDirect,
+    ]);
+
+const DISPLAY = "{ slot: 4, device: bochs-display, reserved: [0x40000000..0x4000ffff rmrr] }";
+const USB = "{ slot: 5, device: qemu-xhci, reserved: [0x40000000..0x4000ffff rmrr] }";
+
+t.test("VT-d: direct, but relaxable for USB controllers and displays", async (t) => {
+  t.same(
+    firmwareOf(
+      "{ kind: intel, reserved: [0x50000000..0x50000fff rmrr for 00:05.0..00:06.1] }",
+      `[{ slot: 3, reserved: [0x40000000..0x4000ffff rmrr] }, ${DISPLAY}, ${USB}, { slot: 6, functions: 2 }, slot: 7]`,
+    ),
+    [
+      ["0x40000000..0x4000ffff:direct", true],
+      ["0x40000000..0x4000ffff:direct-relaxable", false],
+      ["0x40000000..0x4000ffff:direct-relaxable", "0x50000000..0x50000fff:direct-relaxable", false],
+      ["0x50000000..0x50000fff:direct", true],
+      [false],
+    ],
+  );
+});
+
+t.test("AMD: direct, whatever the entry; neighbours are merged, over the devices of a group as well", async (t) => {
+  t.same(
+    firmwareOf(
+      "{ kind: amd, reserved: [0x50000000..0x50000fff unity for 00:04.1, 0x60000000..0x60000fff exclusion] }",
+      `[{ slot: 3, device: qemu-xhci, reserved: [0x40000000..0x40000fff unity r, 0x40001000..0x40001fff exclusion] },
+        { slot: 4, functions: 2, reserved: [0x50001000..0x50001fff unity] }]`,
+    ),
+    [
+      ["0x40000000..0x40001fff:direct", "0x60000000..0x60000fff:direct", true],
+      ["0x50000000..0x50001fff:direct", "0x60000000..0x60000fff:direct", true],
+    ],
+  );
+});
+
 t.test("a slot is a group", async (t) => {
   const groups = groupsOf("{ kind: intel }", "6.12.117", "10.0.13");
   t.same(groups.map(({ devices }) => devices), [

@@ -21,9 +21,15 @@ import { getInfo } from "../../harness/model/info.ts";
 import { lockedPages } from "../../harness/model/locked_memory.ts";
 import { exit, fork, inProcess } from "../../harness/model/process.ts";
 import { KERNELS, Play } from "./play.ts";
-import { AMD, group, INTEL, MSI, TAKEN, VIRTIO, worldOf } from "./worlds.ts";
+import { AMD, group, INTEL, MSI, region, TAKEN, VIRTIO, worldOf } from "./worlds.ts";
+
+const DIRECT = { requiresDirect: true };
+const REGION = region(0x40000000n, 0x4000ffffn, "direct");
 
 const WORLD = worldOf({
+  "intel-direct": group(INTEL, [MSI, REGION], DIRECT),
+  "amd-direct": group(AMD, [MSI, REGION], DIRECT),
+  "taken-direct": group(INTEL, [MSI, REGION], { ...TAKEN, ...DIRECT }),
   a: group(INTEL, [MSI]),
   b: group(INTEL, [MSI]),
   taken: group(INTEL, [MSI], TAKEN),
@@ -41,6 +47,47 @@ t.test("one opener at a time, and a device keeps the group open [§1.1]", async 
   t.equal(play.run(deviceClose, "a.0"), "ok");
   t.equal(play.run(groupOpen, "a"), "ok");
   t.equal(play.run(groupStatus, "a"), "ok flags=0x1");
+});
+
+/** What SET_CONTAINER says while the container is empty, and what SET_IOMMU says then. */
+const DIRECT_REFUSALS: readonly [kernel: string, group: string, join: string, setIommu: string][] = [
+  ["5.10.262", "intel-direct", "ok", "EPERM"],
+  ["5.10.262", "amd-direct", "ok", "ok"],
+  ["5.19", "intel-direct", "EPERM", "EINVAL"],
+  ["6.1.192", "intel-direct", "EPERM", "EINVAL"],
+  ["6.1.192", "amd-direct", "ok", "ok"],
+  ["6.5.13", "amd-direct", "ok", "ok"],
+  ["6.6", "amd-direct", "EINVAL", "EINVAL"],
+  ["6.6", "intel-direct", "EINVAL", "EINVAL"],
+  ["6.12.117", "amd-direct", "EINVAL", "EINVAL"],
+  ["7.3.4", "intel-direct", "EINVAL", "EINVAL"],
+];
+
+t.test("who gets a device with a direct region [§1.4 row 10, §2.1 row 7, §9.7]", async (t) => {
+  for (const [kernel, name, joined, set] of DIRECT_REFUSALS) {
+    const play = Play.right(kernel, WORLD);
+    play.run(open, "c");
+    t.equal(play.join(name), joined, `${kernel} ${name}`);
+    t.equal(
+      play.run(groupStatus, name),
+      `ok flags=${joined === "ok" ? "0x3" : "0x1"}`,
+      "the group is viable",
+    );
+    t.equal(play.run(setIommu, "c", 3n), set, `${kernel} ${name}`);
+  }
+});
+
+t.test("what is said first of a device with a direct region [§1.4 rows 4, 8 and 10, §2.1]", async (t) => {
+  const play = Play.right("6.12.117", WORLD);
+  play.run(open, "c");
+  t.equal(play.join("taken-direct"), "EPERM", "somebody else owns it");
+  const old = Play.right("5.10.262", WORLD);
+  old.start(3n, "a");
+  old.map(0x40000000n, 0x1000n);
+  const before = old.state;
+  t.equal(old.join("intel-direct"), "EPERM", "before the mapping in its region counts");
+  t.same(old.state.containers, before.containers, "and nothing changed");
+  t.equal(old.join("amd-direct"), "EINVAL", "which it does where nothing else is in the way");
 });
 
 t.test("CHECK_EXTENSION [§1.2]", async (t) => {

@@ -47,10 +47,12 @@ function iommuArb(name: string, base: bigint, { sameEnds }: WorldLimits): fc.Arb
     fc.constant([0, 0] as const),
     fc.tuple(fc.nat(5), fc.nat(5)),
   );
-  return fc.record({ pages, isolated: fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, fc.boolean()) })
-    .map(({ pages: [below, above], isolated }) =>
+  const isolated = fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, fc.boolean());
+  return fc.record({ pages, isolated, locks: fc.boolean() })
+    .map(({ pages: [below, above], isolated, locks }) =>
       iommu(name, unitsAt(base, below * UNITS_PER_PAGE, ADDRESSES - 1 - above * UNITS_PER_PAGE), {
         isolatesInterrupts: isolated,
+        locksDirectDevices: locks,
       })
     );
 }
@@ -69,7 +71,13 @@ const groupArb = (base: bigint, iommus: readonly Iommu[], limits: WorldLimits): 
     iommu: fc.constantFrom(...iommus),
     regions: fc.array(regionArb(base, limits), { maxLength: 3 }),
     viable: fc.oneof({ weight: 9, arbitrary: fc.constant(true) }, fc.boolean()),
-  }).map(({ iommu, regions, viable }) => group(iommu, mergeRegions(regions), viable ? {} : TAKEN));
+    fromFirmware: fc.boolean(),
+  }).map(({ iommu, regions, viable, fromFirmware }) =>
+    group(iommu, mergeRegions(regions), {
+      ...(viable ? {} : TAKEN),
+      requiresDirect: fromFirmware && regions.some(({ kind }) => kind === "direct"),
+    })
+  );
 
 /** Up to three IOMMUs and four groups behind them. */
 export const worldArb = (limits: WorldLimits): fc.Arbitrary<RandomWorld> =>

@@ -114,8 +114,23 @@ function mayUse(state: State, group: string, address: bigint): boolean {
     !reserved.some((region) => region.kind !== "direct-relaxable" && contains(region, at));
 }
 
+/** A device whose firmware must find its region mapped gets no domain that doesn't map it. [spec §9.2, §9.7] */
+export const directDevicesStay: Rule = ({ after }) => {
+  const { version } = after.semantics;
+  const isStrict = version.major > 6 || (version.major === 6 && version.minor >= 6);
+  for (const { groups, type1 } of after.containers.values()) {
+    const kept = groups.find((name) => {
+      const { requiresDirect, iommu } = entryOf(after.world, name);
+      return requiresDirect && (isStrict || (type1 && iommu.locksDirectDevices));
+    });
+    if (kept !== undefined) return `${kept} is in a container`;
+  }
+  return undefined;
+};
+
 /** Hold in every mode. */
 export const ALWAYS: Readonly<Record<string, Rule>> = {
+  directDevicesStay,
   refusalChangesNothing,
   attachNeverWidens,
   otherStepsKeepTheList,

@@ -81,6 +81,15 @@ const noRollback: Fault = (move) => {
   };
 };
 
+/** A group whose firmware wants it where it is goes all the same. */
+const giveDirectDevicesAway: Fault = (move) => {
+  const { before, step, answer, base } = move;
+  if (step.do !== "set-container" || answer.errno === null) return asItWas(move);
+  const freed = { ...entryOf(before.world, step.group), requiresDirect: false };
+  const outcome = execute({ ...before, world: withEntry(before.world, step.group, freed) }, step, base);
+  return outcome ? { ...outcome, state: { ...outcome.state, world: before.world } } : asItWas(move);
+};
+
 /** The group joins a shared domain and is not recorded there. */
 const forgetTheGroup: Fault = (move) => {
   const { after, step, answer } = move;
@@ -142,6 +151,7 @@ export const SEEDED_FAULTS: Readonly<Record<string, SeededFault>> = {
     fault: afterDetach((list) => list.length > 1 ? list.slice(1) : list),
   },
   "refused attach not rolled back": { seenBy: "refusalChangesNothing", fault: noRollback },
+  "device with a direct region given away": { seenBy: "directDevicesStay", fault: giveDirectDevicesAway },
   "shared domain forgets the group": { seenBy: "invariantsHold", fault: forgetTheGroup },
   "attach replaces the list": { seenBy: "attachNeverWidens", fault: onlyTheNewest },
   "budget ignored": { seenBy: "invariantsHold", fault: ignoreBudget },

@@ -21,12 +21,13 @@ export const iommu = (name: string, aperture: Range, more: Partial<Iommu> = {}):
   pageSizes: 0x40201000n,
   isolatesInterrupts: true,
   enforcesCoherency: false,
+  locksDirectDevices: false,
   nestingRefusal: "EINVAL",
   ...more,
 });
 
-export const INTEL = iommu("intel", upTo(39));
-export const INTEL_48 = iommu("intel-48", upTo(48), { pageSizes: 0x201000n });
+export const INTEL = iommu("intel", upTo(39), { locksDirectDevices: true });
+export const INTEL_48 = iommu("intel-48", upTo(48), { pageSizes: 0x201000n, locksDirectDevices: true });
 export const AMD = iommu("amd", { start: 0n, last: U64_MAX }, {
   pageSizes: 0xffffff7ffffff000n,
   enforcesCoherency: true,
@@ -41,6 +42,7 @@ export const group = (
 ): Group => ({
   iommu,
   reserved,
+  requiresDirect: false,
   devices: ["0000:00:03.0"],
   drivers: ["vfio-pci"],
   isGone: false,

@@ -1,0 +1,129 @@
+/**
+ * Tables of firmware that a machine has otherwise than QEMU makes them: QEMU's own is read in a guest, changed,
+ * handed to the kernel at the front of its initramfs, and read back. What QEMU says of its devices stays as it is.
+ */
+import { join } from "node:path";
+import { ensureEntry } from "../components/cache.ts";
+import type { Context, QemuBuild } from "../components/types.ts";
+import { CannotTestError } from "../errors.ts";
+import { Guest, type GuestLimits } from "../guest/guest.ts";
+import { archive } from "../guest/initramfs.ts";
+import type { QemuPlan } from "../guest/qemu_process.ts";
+import { firmwareTable } from "../machine/acpi/firmware.ts";
+import { TableError } from "../machine/acpi/table.ts";
+import type { Machine } from "../machine/machine.ts";
+import { parseReply } from "./observation.ts";
+
+/** What lets a kernel take tables from its initramfs. */
+export const TABLE_OPTION = "CONFIG_ACPI_TABLE_UPGRADE";
+
+const FOLDER = "/sys/firmware/acpi/tables";
+
+/** A table as the guest must have it. */
+export interface OwnTable {
+  readonly signature: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** What QEMU gave the machine. */
+  readonly qemus: Uint8Array;
+}
+
+/** The part of an initramfs from which kernels take tables: uncompressed, and in front of all else. */
+export const tableArchive = ({ signature, bytes }: OwnTable): Uint8Array<ArrayBuffer> =>
+  archive([{ path: `kernel/firmware/acpi/${signature.toLowerCase()}.aml`, data: bytes }]);
+
+/** Where tables come from; what a QEMU makes of a machine is read once. */
+export class FirmwareTables {
+  readonly #context: Context;
+  readonly #limits: GuestLimits;
+  readonly #read = new Map<string, Promise<Uint8Array>>();
+
+  constructor(limits: GuestLimits, context: Context) {
+    this.#limits = limits;
+    this.#context = context;
+  }
+
+  /**
+   * The table that a machine has of its own; undefined when QEMU's will do.
+   * @param plan the guest as it is without
+   * @throws CannotTestError when QEMU has no such table, or one that nothing can be added to; GuestLost
+   */
+  async of(machine: Machine, qemu: QemuBuild, plan: QemuPlan): Promise<OwnTable | undefined> {
+    const table = firmwareTable(machine);
+    if (!table) return undefined;
+    const { signature } = table;
+    const qemus = await this.#qemus(signature, machine, qemu, plan);
+    try {
+      return { signature, bytes: table.override(qemus), qemus };
+    } catch (error) {
+      if (!(error instanceof TableError)) throw error;
+      const what = `what QEMU ${qemu.spec} gives machine ${machine.name} as ${signature}`;
+      throw new CannotTestError(`${what} can't be added to: ${error.message}`, { cause: error });
+    }
+  }
+
+  #qemus(signature: string, machine: Machine, qemu: QemuBuild, plan: QemuPlan): Promise<Uint8Array> {
+    const key = JSON.stringify([signature, qemu.spec, machine.name]);
+    const read = this.#read.get(key) ?? this.#fromCache(signature, machine, qemu, plan);
+    this.#read.set(key, read);
+    return read;
+  }
+
+  /** A QEMU of somebody's own may be another one tomorrow: what it says isn't kept. */
+  async #fromCache(
+    signature: string,
+    machine: Machine,
+    qemu: QemuBuild,
+    plan: QemuPlan,
+  ): Promise<Uint8Array> {
+    if (qemu.packages.length === 0) return await this.#ask(signature, plan);
+    const { machineArgs, firmware } = plan;
+    const file = `${signature}.aml`;
+    const { directory } = await ensureEntry<null>(this.#context, {
+      kind: "firmware",
+      label: `${signature}-${qemu.version}-${machine.name}`,
+      inputs: { qemu: qemu.packages, machineArgs, firmware: firmware ?? null },
+      packages: [],
+      fill: async (directory) => {
+        this.#context.progress(`reading the ${signature} table that QEMU ${qemu.spec} gives ${machine.name}`);
+        await Deno.writeFile(join(directory, file), await this.#ask(signature, plan));
+        return { data: null, required: "all" };
+      },
+    });
+    return await Deno.readFile(join(directory, file));
+  }
+
+  /** Boots a guest with the tables that QEMU makes. */
+  async #ask(signature: string, plan: QemuPlan): Promise<Uint8Array> {
+    const artifactsDir = join(plan.artifactsDir, "qemus-tables");
+    await Deno.mkdir(artifactsDir, { recursive: true });
+    await using guest = await Guest.boot({ ...plan, artifactsDir }, this.#limits, this.#context.signal);
+    return await readTable(guest, signature);
+  }
+}
+
+/** @throws CannotTestError when the guest has no such table */
+async function readTable(guest: Pick<Guest, "ask">, signature: string): Promise<Uint8Array> {
+  const { errno, values: { value = "" } } = parseReply(await guest.ask(`read-hex ${FOLDER}/${signature}`));
+  if (errno !== null) throw new CannotTestError(`the guest has no ${signature} table: ${errno}`);
+  return Uint8Array.fromHex(value);
+}
+
+/** @throws CannotTestError when the guest doesn't have the table as it was handed over */
+export async function requireTable(guest: Pick<Guest, "ask">, table: OwnTable): Promise<void> {
+  const { signature, bytes, qemus } = table;
+  const found = await readTable(guest, signature);
+  if (isSame(found, bytes)) return;
+  const instead = isSame(found, qemus) ? "QEMU's own" : firstDifference(found, bytes);
+  throw new CannotTestError(
+    `the kernel has not taken the ${signature} table of the machine: what it has is ${instead}`,
+  );
+}
+
+const isSame = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, index) => byte === b[index]);
+
+function firstDifference(found: Uint8Array, wanted: Uint8Array): string {
+  const index = found.findIndex((byte, index) => byte !== wanted[index]);
+  const at = index < 0 ? found.length : index;
+  return `${found.length} bytes, not ${wanted.length}, and another one from byte ${at}`;
+}

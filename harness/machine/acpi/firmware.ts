@@ -1,0 +1,33 @@
+/** A machine's firmware: which table it has of its own, and what the kernel must be told beside. */
+import { hex, rangeText } from "../../model/range_list.ts";
+import { addressesOf, type Machine } from "../machine.ts";
+import { withRmrrs } from "./dmar.ts";
+import { withIvmds } from "./ivrs.ts";
+import { deviceId } from "./region.ts";
+
+/** A table of QEMU's that the machine has otherwise. */
+export interface FirmwareTable {
+  readonly signature: "DMAR" | "IVRS";
+  /**
+   * QEMU's table with what the machine's firmware says besides.
+   * @throws TableError for what is no such table
+   */
+  override(table: Uint8Array): Uint8Array<ArrayBuffer>;
+}
+
+/** The table that tells of the machine's reserved regions; undefined when there are none. */
+export function firmwareTable({ iommu, firmware, slots }: Machine): FirmwareTable | undefined {
+  if (firmware.length === 0) return undefined;
+  if (iommu.kind === "amd") return { signature: "IVRS", override: (table) => withIvmds(table, firmware) };
+  const devices = slots.flatMap(addressesOf).map(deviceId);
+  return { signature: "DMAR", override: (table) => withRmrrs(table, firmware, devices) };
+}
+
+/**
+ * Kernel parameters that make memory of the regions which is nobody's, as firmware's own list of memory would.
+ * Without them kernels complain of an RMRR in words of a broken BIOS, and taint themselves.
+ * [kernel: Documentation/admin-guide/kernel-parameters.txt, memmap; arch_rmrr_sanity_check]
+ */
+export const firmwareParameters = ({ firmware }: Machine): string[] =>
+  [...new Map(firmware.map((region) => [rangeText(region), region])).values()]
+    .map(({ start, last }) => `memmap=${hex(last - start + 1n)}$${hex(start)}`);
