@@ -114,6 +114,11 @@ function issueError(
     const key = issue.keys[0] ?? "";
     return new ConfigError(positionAt(offsetOf(document, [...path, key], true)), `unknown key ${key}`);
   }
+  if (issue?.code === "invalid_key") {
+    const [fault] = issue.issues;
+    const where = positionAt(offsetOf(document, path, true));
+    return new ConfigError(where, `${path.map(String).join(".")}: ${fault?.message ?? issue.message}`);
+  }
   // YAML has no undefined: only what isn't written is.
   if (issue && "input" in issue && issue.input === undefined) {
     const key = path.map(String).join(".");
