@@ -8,14 +8,18 @@ import type { MachineGroup } from "../machine/predicted.ts";
 import type { Group, World } from "../model/world.ts";
 import type { Symbols } from "../scenario/address.ts";
 import { isWithin } from "../scenario/expectation.ts";
+import { describedIommu } from "../scenario/iommu.ts";
 import { parseRegions } from "../scenario/region.ts";
 import type { GroupNeeds, Scenario } from "../scenario/scenario.ts";
+import type { PretendedIommu } from "../scenario/steps/placement.ts";
 
 /** A scenario's groups on a machine. */
 export interface Assignment {
   readonly world: World;
   /** What the scenario adds to the regions of the machine's groups. */
   readonly injected: ReadonlyMap<string, readonly ReservedRegion[]>;
+  /** Groups that only seem to be behind another IOMMU. */
+  readonly pretended: ReadonlyMap<string, PretendedIommu>;
   /** A group as the machine has it, nothing injected. */
   readonly plainGroup: Group;
   readonly symbols: Symbols;
@@ -67,19 +71,50 @@ export function assignGroups(scenario: Scenario, target: Target): Assignment {
   if (typeof cast === "string") {
     throw new ConfigError(scenario.position, `the machine can't play it: ${cast}`);
   }
+  const pretended = pretendedIommus(scenario, cast, symbols);
   for (const [name, { reserved, position }] of scenario.groups) {
     const group = entryOf(cast, name);
+    const iommu = pretended.get(name)?.iommu ?? group.iommu;
     try {
       const regions = reserved.flatMap((text) => parseRegions(text, symbols));
       injected.set(name, regions);
       const all = [...group.reserved, ...regions];
-      world.set(name, { ...group, reserved: scenario.listOrder === "sorted" ? sortRegions(all) : all });
+      world.set(name, {
+        ...group,
+        iommu,
+        reserved: scenario.listOrder === "sorted" ? sortRegions(all) : all,
+      });
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       throw new ConfigError(position, error.message);
     }
   }
-  return { world, injected, plainGroup, symbols };
+  return { world, injected, pretended, plainGroup, symbols };
+}
+
+/**
+ * The IOMMUs that groups are to be put behind.
+ * @throws ConfigError at one that the machine's own can't stand for
+ */
+function pretendedIommus(
+  { groups, iommus }: Scenario,
+  cast: ReadonlyMap<string, MachineGroup>,
+  symbols: Symbols,
+): Map<string, PretendedIommu> {
+  const pretended = new Map<string, PretendedIommu>();
+  for (const [index, [iommuName, { position, ...needs }]] of [...iommus].entries()) {
+    for (const [name, { iommu }] of groups) {
+      if (iommu !== iommuName) continue;
+      try {
+        const described = describedIommu(iommuName, needs, entryOf(cast, name).iommu, symbols);
+        pretended.set(name, { number: index + 1, iommu: described });
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        throw new ConfigError(position, error.message);
+      }
+    }
+  }
+  return pretended;
 }
 
 /** Named addresses of a machine: the first and the last that its IOMMU translates, and the highest of all. */

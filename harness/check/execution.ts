@@ -10,6 +10,7 @@ import type { AttemptVerdict } from "../report/events.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import { clearRegionsAction, failCollectionAction, INJECTION_FAULTS } from "../scenario/steps/injection.ts";
 import { disableHugepagesAction, dmaEntryLimitAction } from "../scenario/steps/parameter.ts";
+import { clearPlacesAction, PLACEMENT_FAULTS } from "../scenario/steps/placement.ts";
 import { BadRequestError, type Difference, difference, parseReply, sinceBaseline } from "./observation.ts";
 import type { Prediction } from "./prediction.ts";
 
@@ -36,13 +37,19 @@ export interface Execution {
   readonly condition?: Condition;
 }
 
+const NO_NAMES: GuestNames = { groupNumber: () => 0, device: () => "" };
+
 /** Leaves the guest as it was found, whatever the scenario did; the replies to the last ones are the proof. */
-const CLEANING: readonly string[] = [
-  failCollectionAction(0).command,
-  clearRegionsAction.command,
-  dmaEntryLimitAction(DEFAULT_DMA_ENTRY_LIMIT).command,
-  disableHugepagesAction(false).command,
-].map((command) => command({ groupNumber: () => 0, device: () => "" })).concat(INJECTION_FAULTS, "reset");
+function cleaning({ iommus }: Scenario): string[] {
+  const places = iommus.size > 0 ? [clearPlacesAction.command(NO_NAMES), ...PLACEMENT_FAULTS] : [];
+  const rest = [
+    failCollectionAction(0),
+    clearRegionsAction,
+    dmaEntryLimitAction(DEFAULT_DMA_ENTRY_LIMIT),
+    disableHugepagesAction(false),
+  ].map(({ command }) => command(NO_NAMES));
+  return [...places, ...rest, ...INJECTION_FAULTS, "reset"];
+}
 
 /** A request to the probe, and the predicted action that it performs, if any. */
 interface Request {
@@ -66,7 +73,7 @@ function requestsOf(scenario: Scenario, prediction: Prediction, names: GuestName
     }
     requests.push({ command: action.command(names), actionIndex });
   }
-  return [...requests, ...CLEANING.map((command) => ({ command }))];
+  return [...requests, ...cleaning(scenario).map((command) => ({ command }))];
 }
 
 /** Sends all of a scenario in one batch and judges what comes back. Never throws for what the guest does. */
@@ -137,15 +144,17 @@ function answersBefore({ replies }: GuestLost, requests: readonly Request[], bef
 }
 
 /**
- * Looked at first: on a guest with other regions than those that were asked for no answer counts.
+ * Looked at first: on a guest with other regions or IOMMUs than those that were asked for no answer counts.
  * @throws BadRequestError
  */
 function requireInjected(requests: readonly Request[], replies: readonly string[]): void {
   for (const [index, { command }] of requests.entries()) {
-    if (!INJECTION_FAULTS.includes(command)) continue;
+    const isInjection = INJECTION_FAULTS.includes(command);
+    if (!isInjection && !PLACEMENT_FAULTS.includes(command)) continue;
     const { value } = parseReply(replies[index] ?? "").values;
     if (value === "0") continue;
-    throw new BadRequestError(`regions were not injected as asked: ${command} gave ${value}`);
+    const what = isInjection ? "regions were not injected" : "groups were not put behind IOMMUs";
+    throw new BadRequestError(`${what} as asked: ${command} gave ${value}`);
   }
 }
 

@@ -9,7 +9,10 @@ import { archive, concatenatedArchives, type InitramfsFile } from "../guest/init
 import type { Machine } from "../machine/machine.ts";
 import { TABLE_OPTION } from "./firmware_tables.ts";
 
-const INJECTOR_SOURCES = resolve(import.meta.dirname ?? ".", "../../guests/resvinj");
+/** Our own modules: what injects reserved regions, and what puts groups behind further IOMMUs. */
+const OWN_MODULES = ["resvinj", "twodom"].map((name) =>
+  resolve(import.meta.dirname ?? ".", "../../guests", name)
+);
 
 /** What every guest loads: the control channel, type1, the device driver. */
 const MODULES = ["virtio_pci", "virtio_console", "vfio_iommu_type1", "vfio-pci"];
@@ -78,7 +81,7 @@ export class GuestKit {
     const replaced = (await this.#closure(kind)).map((module) =>
       this.#replacements.find(({ name }) => name === module.name) ?? module
     );
-    const modules = [...replaced, await this.#injector()];
+    const modules = [...replaced, ...await Promise.all(OWN_MODULES.map((folder) => this.#build(folder)))];
     const probe = await buildProbe(this.kernel, this.#context);
     const files: InitramfsFile[] = [
       { path: "init", data: await Deno.readFile(probe), executable: true },
@@ -96,8 +99,8 @@ export class GuestKit {
     return moduleClosure(this.kernel, [...MODULES, ...IOMMU[kind].modules, ...optional]);
   }
 
-  async #injector(): Promise<ModuleFile> {
-    const file = await buildModule({ sourceDir: INJECTOR_SOURCES, kernel: this.kernel, ctx: this.#context });
+  async #build(sourceDir: string): Promise<ModuleFile> {
+    const file = await buildModule({ sourceDir, kernel: this.kernel, ctx: this.#context });
     return { name: moduleName(file), data: await Deno.readFile(file) };
   }
 }

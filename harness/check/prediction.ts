@@ -12,6 +12,7 @@ import type { Scenario } from "../scenario/scenario.ts";
 import type { Step } from "../scenario/step.ts";
 import { injectionActions } from "../scenario/steps/injection.ts";
 import { allowUnsafeInterruptsAction } from "../scenario/steps/parameter.ts";
+import { placementActions } from "../scenario/steps/placement.ts";
 import type { Assignment, Target } from "./assignment.ts";
 import { BrokenInvariant, type PredictedAction, TwoModels } from "./two_models.ts";
 
@@ -41,6 +42,7 @@ export function predict(
 ): Prediction {
   const models = new TwoModels(version, assignment.world, memoryBytes);
   const needsParameter = !assignment.plainGroup.iommu.isolatesInterrupts;
+  for (const action of placementActions(assignment.pretended)) models.execute(action);
   for (const action of injectionActions(assignment.injected, assignment.world, scenario.listOrder)) {
     models.execute(action);
   }

@@ -5,6 +5,7 @@ import { type Expectation, EXPECTATION_SHAPE, VERSION_BOUND } from "./expectatio
 import { STEP_KINDS } from "./kinds.ts";
 import { hex } from "../model/range_list.ts";
 import { DEVICE_KINDS } from "../model/world.ts";
+import { IOMMU_NAME, IOMMU_NEEDS, type IommuNeeds } from "./iommu.ts";
 import { type Reference, RULE } from "./rule.ts";
 import { CONTAINER, DEFAULT_CONTAINER, GROUP, REGIONS } from "./schemas.ts";
 import type { Step } from "./step.ts";
@@ -16,6 +17,9 @@ const GROUP_NEEDS = z.strictObject({
   device: z.enum(DEVICE_KINDS).optional().describe("Any group of such devices"),
   devices: z.enum(["one", "several"]).default("one"),
   reserved: REGIONS.default([]),
+  iommu: IOMMU_NAME.optional().describe(
+    "Which of the IOMMUs under iommus it is behind; left out, the machine's own",
+  ),
 }).describe("What the group must be like");
 
 const CONDITIONS = z.strictObject({
@@ -35,6 +39,7 @@ export const SCENARIO_SCHEMA = z.strictObject({
   rule: RULE.describe("What this exercises: §2.2, §4.1 rows 2 and 8, §12 R1b"),
   tags: z.array(TAG).default([]).describe("Words by which --tag chooses"),
   groups: z.record(GROUP, GROUP_NEEDS).default({ A: { devices: "one", reserved: [] } }),
+  iommus: z.record(IOMMU_NAME, IOMMU_NEEDS).default({}),
   when: CONDITIONS.default({}),
   "allow-unsafe-interrupts": z.boolean().optional()
     .describe("The module parameter at the start; left out, on where the machine needs it"),
@@ -58,6 +63,7 @@ export interface Scenario {
   readonly rulePosition: Position;
   readonly tags: readonly string[];
   readonly groups: ReadonlyMap<string, GroupNeeds & { readonly position: Position }>;
+  readonly iommus: ReadonlyMap<string, IommuNeeds & { readonly position: Position }>;
   readonly when: Conditions;
   readonly allowUnsafeInterrupts: boolean | undefined;
   readonly listOrder: ListOrder;
@@ -113,12 +119,35 @@ function toScenario(document: Loaded<z.infer<typeof SCENARIO_SCHEMA>>, folder: s
     rulePosition: at(["rule"]),
     tags: value.tags,
     groups: new Map(groups),
+    iommus: iommusOf(document),
     when: value.when,
     allowUnsafeInterrupts: value["allow-unsafe-interrupts"],
     listOrder: value["list-order"],
     leaks: value.leaks,
     steps: value.steps.map((written, index) => toStep(document, written, index)),
   };
+}
+
+/** @throws ConfigError for an IOMMU that isn't described, and for one with no group behind it */
+function iommusOf({ value, at }: Loaded<z.infer<typeof SCENARIO_SCHEMA>>): Scenario["iommus"] {
+  const used = new Set<string>();
+  for (const [name, { iommu }] of Object.entries(value.groups)) {
+    if (iommu === undefined) continue;
+    used.add(iommu);
+    if (Object.hasOwn(value.iommus, iommu)) continue;
+    throw new ConfigError(
+      at(["groups", name, "iommu"]),
+      `no IOMMU is called ${iommu}; describe it under iommus`,
+    );
+  }
+  const described = Object.entries(value.iommus).map(([name, needs]) => {
+    const position = at(["iommus", name]);
+    if (!used.has(name)) {
+      throw new ConfigError(position, `no group is behind IOMMU ${name}; write iommu: ${name} in one`);
+    }
+    return [name, { ...needs, position }] as const;
+  });
+  return new Map(described);
 }
 
 function toStep(document: Loaded<unknown>, written: unknown, index: number): Step {

@@ -91,6 +91,56 @@ t.test("symbols are those of the aperture", async (t) => {
   t.same(injected.get("A")?.map(regionText), ["0x7ffffff000..0x7fffffffff:reserved"]);
 });
 
+const FAR = 'iommus: { far: { aperture: "0x10000..0x7fffffff", page-sizes: 4KiB+2MiB } }';
+const BEHIND = "groups: { A: {}, B: { iommu: far }, S: { devices: several, iommu: far } }";
+
+t.test("groups behind another IOMMU: the machine's own, less what the scenario takes from it", async (t) => {
+  const scenario = scenarioOf(FAR, BEHIND, STEPS);
+  const { world, pretended, plainGroup, symbols } = assignGroups(scenario, targetOf());
+  const own = plainGroup.iommu;
+  const far = {
+    ...own,
+    name: "intel/far",
+    aperture: { start: 0x10000n, last: 0x7fffffffn },
+    pageSizes: 0x201000n,
+  };
+  t.same([...world].map(([name, { iommu }]) => [name, iommu]), [["A", own], ["B", far], ["S", far]]);
+  t.same([...pretended], [["B", { number: 1, iommu: far }], ["S", { number: 1, iommu: far }]]);
+  t.equal(symbols.top, 0x7fffffffffn, "symbols are those of the machine's own");
+});
+
+t.test("an IOMMU of which nothing is said is like the machine's, and not it", async (t) => {
+  const scenario = scenarioOf(
+    "iommus: { far: {}, third: {} }",
+    "groups: { A: {}, B: { iommu: far }, S: { devices: several, iommu: third } }",
+    STEPS,
+  );
+  const { world, pretended, plainGroup } = assignGroups(scenario, targetOf(AMD));
+  t.same(world.get("B")?.iommu, { ...plainGroup.iommu, name: "amd/far" });
+  t.same([...pretended.values()].map(({ number }) => number), [1, 2]);
+});
+
+const IOMMU_FAULTS: readonly [needs: string, message: RegExp][] = [
+  [
+    '{ aperture: "0x0..0x8000000000" }',
+    /aperture 0x0\.\.0x8000000000: the machine's is .*; write a part of it$/,
+  ],
+  ['{ aperture: "0x2000..0x1fff" }', /range 0x2000\.\.0x1fff ends before it starts/],
+  ['{ aperture: "0x0" }', /range 0x0: write START\.\.LAST/],
+  ["{ page-sizes: 8KiB }", /page-sizes 0x2000: the machine's are 0x40201000; write some of them, 4KiB among/],
+  ["{ page-sizes: 2MiB }", /page-sizes 0x200000: .*4KiB among them$/],
+];
+
+for (const [needs, message] of IOMMU_FAULTS) {
+  t.test(`what the machine's IOMMU can't do is told where it is asked for: ${needs}`, async (t) => {
+    const scenario = scenarioOf("groups: { A: { iommu: far } }", `iommus: { far: ${needs} }`, STEPS);
+    t.throws(() => assignGroups(scenario, targetOf()), {
+      name: "ConfigError",
+      message: new RegExp(`^seed/a\\.yaml:4:16: ${message.source}`),
+    });
+  });
+}
+
 const FAULTS: readonly [group: string, message: RegExp][] = [
   ['{ reserved: ["0x2..0x1 msi"] }', /^seed\/a\.yaml:5:6: range 0x2\.\.0x1 ends before it starts/],
   ['{ reserved: ["0x1..0x2 odd"] }', /^seed\/a\.yaml:5:6: reserved region .*: no kind odd/],

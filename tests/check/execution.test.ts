@@ -6,6 +6,7 @@ import { loadAllScenarios } from "../../harness/cli/configs.ts";
 import { type Answer, ok } from "../../harness/model/answer.ts";
 import { hex } from "../../harness/model/range_list.ts";
 import { INJECTION_FAULTS } from "../../harness/scenario/steps/injection.ts";
+import { PLACEMENT_FAULTS } from "../../harness/scenario/steps/placement.ts";
 import { AMD, type Prepared, prepared, scenarioOf, targetOf } from "./target.ts";
 import { replyText, StandIn, type StandInPlan } from "./stand_in.ts";
 
@@ -284,6 +285,24 @@ t.test("on a guest without the regions that were asked for nothing counts", asyn
   for (const command of INJECTION_FAULTS) {
     const found = await judged(PLAYED, { replies, instead: [command, "ok value=1"] });
     t.match(found, { verdict: "harness-fault", reason: /^regions were not injected as asked/ });
+  }
+});
+
+t.test("groups that were put behind IOMMUs are put back, and on a guest without these nothing counts", async (t) => {
+  const played = prepared(
+    scenarioOf("groups: { A: { iommu: far } }", "iommus: { far: {} }", "steps: [attach: A]"),
+  );
+  const plan = { replies: repliesOf(answersOf(played, "right")), reset: RESET };
+  const guest = new StandIn(plan);
+  t.match(await execute(guest, played.scenario, played.prediction, NAMES, BEFORE), { verdict: "match" });
+  const clear = "write /sys/module/twodom/parameters/clear 1";
+  t.same(guest.commands.slice(guest.commands.lastIndexOf(clear)).slice(0, 3), [clear, ...PLACEMENT_FAULTS]);
+  for (const command of PLACEMENT_FAULTS) {
+    const found = await judged(played, { ...plan, instead: [command, "ok value=1"] });
+    t.match(found, {
+      verdict: "harness-fault",
+      reason: /^groups were not put behind IOMMUs as asked: .* gave 1$/,
+    });
   }
 });
 

@@ -52,6 +52,26 @@ t.test("read-backs follow every change; mappings are shown to be there when grou
   t.same(alive.map(({ right }) => right.errno), ["EEXIST", "EEXIST"]);
 });
 
+t.test("groups are put behind their IOMMUs before anything else, with numbers of the guest's own", async (t) => {
+  const played = prepared(scenarioOf(
+    "groups: { A: {}, B: { iommu: far } }",
+    'iommus: { far: { aperture: "0x10000..0x7fffffff" } }',
+    "steps: [{ attach: A }, { attach: B }]",
+  ));
+  t.same(textsOf(played).slice(0, 3), [
+    "- all groups behind the machine's IOMMU",
+    "- group B behind IOMMU intel/far, 0x10000..0x7fffffff, 0x40201000",
+    "- inject nothing",
+  ]);
+  const names = { groupNumber: (group: string) => (group === "B" ? 7 : 3), device: () => "" };
+  t.same(played.prediction.actions.slice(0, 2).map(({ action }) => action.command(names)), [
+    "write /sys/module/twodom/parameters/clear 1",
+    "write /sys/module/twodom/parameters/add 7 1 0x10000 0x7fffffff 0x40201000",
+  ]);
+  const ranges = played.prediction.actions.at(-1)?.right.values["c0.ranges"];
+  t.equal(ranges, "0x10000..0x7fffffff");
+});
+
 t.test("a refusal is read back too", async (t) => {
   const lines = ["- attach: A", "- map: { iova: 0xfee00000, size: 4KiB }", "  expect: EINVAL"];
   const played = prepared(scenarioOf("steps:", ...lines));

@@ -3,6 +3,7 @@ import { GuestLost, type Loss } from "../../harness/guest/guest_lost.ts";
 import type { Answer } from "../../harness/model/answer.ts";
 import { hex } from "../../harness/model/range_list.ts";
 import { INJECTION_FAULTS } from "../../harness/scenario/steps/injection.ts";
+import { PLACEMENT_FAULTS } from "../../harness/scenario/steps/placement.ts";
 
 export interface StandInPlan {
   /** The replies to a scenario's actions, in order. */
@@ -50,7 +51,7 @@ export class StandIn {
     if (instead && command.startsWith(instead[0])) return instead[1];
     const reply = isAction(command) ? replies[this.#actions++] : undefined;
     if (reply !== undefined) return reply;
-    if (INJECTION_FAULTS.includes(command)) return "ok value=0";
+    if ([...INJECTION_FAULTS, ...PLACEMENT_FAULTS].includes(command)) return "ok value=0";
     return command === "reset" ? reset : "ok";
   }
 }

@@ -141,6 +141,21 @@ const FAULTS: readonly [name: string, text: string, message: string | RegExp][] 
     /^seed\/a\.yaml:4:6: range 0x2\.\.0x1 ends before it starts/,
   ],
   [
+    "an IOMMU that isn't described",
+    header("groups:\n  A: { iommu: far }\nsteps: [info]"),
+    `${FILE}:4:15: no IOMMU is called far; describe it under iommus`,
+  ],
+  [
+    "an IOMMU without groups",
+    header("iommus:\n  far: {}\nsteps: [info]"),
+    `${FILE}:4:8: no group is behind IOMMU far; write iommu: far in one`,
+  ],
+  [
+    "bad name of an IOMMU",
+    header("iommus:\n  Far: {}\nsteps: [info]"),
+    `${FILE}:4:3: iommus.Far: write a name such as far`,
+  ],
+  [
     "bad hole",
     header("steps:\n  - attach: A\n    holes: [low]"),
     /^seed\/a\.yaml:4:5: attach: A: range low: write START\.\.LAST/,
