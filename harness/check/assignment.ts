@@ -151,9 +151,9 @@ function castGroups(
 }
 
 /** A device with a name is for those that ask for it: there is something special about it. */
-function suits({ name, kind, devices }: MachineGroup, need: GroupNeeds): boolean {
+function suits({ name, kinds, devices }: MachineGroup, need: GroupNeeds): boolean {
   if (need.is !== name) return false;
-  if (need.device !== undefined && need.device !== kind) return false;
+  if (need.device !== undefined && !kinds.includes(need.device)) return false;
   return need.is !== undefined || (need.devices === "one") === (devices.length === 1);
 }
 

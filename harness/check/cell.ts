@@ -6,12 +6,13 @@ import { complains, excerpt } from "../guest/console.ts";
 import { Guest } from "../guest/guest.ts";
 import { BootTimeout, GuestLost } from "../guest/guest_lost.ts";
 import type { QemuPlan } from "../guest/qemu_process.ts";
+import { groupsOf } from "../machine/grouping.ts";
 import { compareVersions, type KernelVersion, parseVersion, versionText } from "../model/version.ts";
 import type { Event, ScenarioEnd } from "../report/events.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import type { Target } from "./assignment.ts";
 import { type Attempt, causeOf, passed, toldOf, verdictOf } from "./attempt.ts";
-import { type Condition, conditionOf, execute } from "./execution.ts";
+import { type Condition, conditionOf, execute, type Execution } from "./execution.ts";
 import type { CellPlan, GuestPlan } from "./cell_plan.ts";
 import { requireTable } from "./firmware_tables.ts";
 import type { Prepared, PreparedCell } from "./preparation.ts";
@@ -161,7 +162,7 @@ class CellRun {
 
   async #checkWorld(ready: ReadyGuest): Promise<boolean> {
     const begin = performance.now();
-    const played = await checkWorld(ready.guest, this.#target, ready.numbers, ready.condition);
+    const played = await this.#compareWorld(ready);
     const { verdict, difference, reason, console = [], actionText = "" } = played;
     if (verdict !== "match" && verdict !== "known" && !difference) {
       throw new GuestLost(
@@ -230,10 +231,14 @@ class CellRun {
     this.#tell(trial);
   }
 
+  #compareWorld({ guest, numbers, condition }: ReadyGuest): Promise<Execution> {
+    return checkWorld(guest, this.#target, groupsOf(this.#plan.machine), numbers, condition);
+  }
+
   /** Whether a guest that did something wrong still has the world that it began with. */
-  async #isAsBefore({ guest, numbers, condition }: ReadyGuest): Promise<boolean> {
+  async #isAsBefore(ready: ReadyGuest): Promise<boolean> {
     try {
-      return (await checkWorld(guest, this.#target, numbers, condition)).verdict === "match";
+      return (await this.#compareWorld(ready)).verdict === "match";
     } catch (error) {
       // Lost after its verdict, and on the way out in any case: the next guest goes on.
       if (error instanceof GuestLost) return false;

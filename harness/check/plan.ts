@@ -33,7 +33,10 @@ export interface RunRequest extends Wish {
 
 type PlannedCell = Cell<Kernel, QemuBuild>;
 
-/** Firmware that does no more than a kernel needs, a tenth of a second faster than SeaBIOS. [QEMU: pc-bios/README] */
+/**
+ * Firmware that does no more than a kernel needs, a tenth of a second faster than SeaBIOS. [QEMU: pc-bios/README]
+ * It numbers buses otherwise, and leaves out those of further root buses, so that only SeaBIOS will do for bridges.
+ */
 const QUICK_FIRMWARE = "qboot.rom";
 
 /**
@@ -101,7 +104,7 @@ async function plainPlan(
     accelerator,
     machineArgs: machineArgs(machine, versionOf("QEMU", qemu)),
     // Debian's packages have it; a QEMU of somebody's own may not.
-    ...(qemu.directory === undefined ? {} : { firmware: QUICK_FIRMWARE }),
+    ...(qemu.directory === undefined || machine.bridges.length > 0 ? {} : { firmware: QUICK_FIRMWARE }),
     kernelImage: kit.kernel.image,
     kernelParameters: bootParameters(accelerator),
     initramfs,

@@ -1,11 +1,12 @@
 /** The world check: is the machine what it was predicted to be, before any scenario relies on it? */
 import { CannotTestError } from "../errors.ts";
-import { type Guest, valuesOf } from "../guest/guest.ts";
+import type { Guest } from "../guest/guest.ts";
 import type { MachineGroup } from "../machine/predicted.ts";
 import type { Group } from "../model/world.ts";
 import type { GuestNames } from "../scenario/action.ts";
 import { parseScenarios, type Scenario } from "../scenario/scenario.ts";
 import { assignGroups, type Target } from "./assignment.ts";
+import { membershipDifference } from "./memberships.ts";
 import { parseReply } from "./observation.ts";
 import { type Condition, execute, type Execution } from "./execution.ts";
 import { predict } from "./prediction.ts";
@@ -39,15 +40,18 @@ const deviceOf = (world: ReadonlyMap<string, Group>, name: string, index: number
 /**
  * Compares groups, reserved regions, page sizes and aperture with the prediction: sysfs for the first two, the
  * list after attaching each group alone for all but the first.
+ * @param memberships the PCI addresses that are to share a group, of all groups but the board's own
  */
 export async function checkWorld(
   guest: Guest,
   target: Target,
+  memberships: readonly (readonly string[])[],
   numbers: GroupNumbers,
   before: Condition,
 ): Promise<Execution> {
-  const membership = await membershipDifference(guest, target.groups, numbers);
-  if (membership) return { verdict: "mismatch", actionText: "groups", difference: membership };
+  const observed = Object.values(parseReply(await guest.ask("groups")).values);
+  const difference = membershipDifference(memberships, observed);
+  if (difference) return { verdict: "mismatch", actionText: "groups", difference };
   const scenario = worldScenario(target.groups);
   const assignment = assignGroups(scenario, target);
   return await execute(
@@ -57,17 +61,6 @@ export async function checkWorld(
     namesOf(numbers, assignment.world),
     before,
   );
-}
-
-/** Which devices share a group, predicted and observed; undefined when they agree. */
-async function membershipDifference(guest: Guest, groups: readonly Group[], numbers: GroupNumbers) {
-  const observed = valuesOf((await guest.ask("groups")).replace(/^ok ?/, ""));
-  for (const { devices } of groups) {
-    const number = numbers.get(devices[0] ?? "");
-    const members = observed[String(number)] ?? "no group";
-    if (members !== devices.join(",")) return { predicted: devices.join(","), observed: members };
-  }
-  return undefined;
 }
 
 /** A scenario that attaches each group of the machine alone. */

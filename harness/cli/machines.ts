@@ -3,6 +3,7 @@ import process from "node:process";
 import type { Command } from "commander";
 import { positionText } from "../config.ts";
 import type { Machine } from "../machine/machine.ts";
+import { slotsByGroup } from "../machine/predicted.ts";
 import { table } from "./component_context.ts";
 import { loadAllMachines } from "./configs.ts";
 
@@ -17,8 +18,8 @@ export function register(program: Command): void {
 
 function row(machine: Machine): string[] {
   const { kind, addressBits } = machine.iommu;
-  const groups = machine.slots.map(({ device, functions }) =>
-    functions > 1 ? `${device} x${functions}` : device
+  const groups = slotsByGroup(machine).map(({ slots }) =>
+    slots.map(({ device, functions }) => functions > 1 ? `${device} x${functions}` : device).join(" + ")
   );
   return [
     machine.name,

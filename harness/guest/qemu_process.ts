@@ -61,7 +61,7 @@ export function qemuArguments(plan: QemuPlan, sockets: string): string[] {
     ...["-serial", "chardev:console"],
     ...["-chardev", socket("qmp"), "-mon", "chardev=qmp,mode=control"],
     ...["-chardev", socket("control")],
-    ...["-device", `virtio-serial-pci,addr=${CONTROL_SLOT}`],
+    ...["-device", `virtio-serial-pci,bus=pcie.0,addr=${CONTROL_SLOT}`],
     ...["-device", "virtserialport,chardev=control,name=iovacheck.control"],
     ...(plan.firmware === undefined ? [] : ["-bios", plan.firmware]),
     ...["-kernel", plan.kernelImage, "-initrd", plan.initramfs],

@@ -1,9 +1,10 @@
 /** Machines: what a guest is made of, read from YAML. */
 import * as z from "zod";
 import { type Loaded, loadYaml, parseYaml, type Position } from "../config.ts";
-import { DEVICE_KINDS, type DeviceKind } from "../model/world.ts";
+import { DEVICE_KINDS } from "../model/world.ts";
 import { deviceId, type FirmwareRegion } from "./acpi/region.ts";
 import { readRegions } from "./acpi/rules.ts";
+import { addressesOf, BRIDGE_KINDS, type Entry, faultsOf, layOut, type Topology } from "./topology.ts";
 
 /** Widths that QEMU can give an IOMMU, and how to write one. [QEMU: aw-bits; spec §10] */
 const ADDRESS_BITS = {
@@ -30,17 +31,26 @@ const IOMMU = z.strictObject({
   if (bits !== undefined && !fits(bits)) addIssue({ code: "custom", path: ["address-bits"], message: mend });
 }).describe("The virtual IOMMU");
 
-const SLOT = z.strictObject({
-  slot: z.bigint().min(2n, "slots below 2 belong to the board").max(29n, "slots above 29 belong to the board")
-    .transform(Number),
+const ENTRY: z.ZodType<Entry> = z.strictObject({
+  slot: z.bigint().min(0n).max(31n).transform(Number),
+  function: z.bigint().min(0n).max(7n).default(0n).transform(Number)
+    .describe("Functions of one slot stand in entries of their own where they differ"),
   name: z.string().regex(/^[a-z][a-z0-9-]*$/, "write a name such as unity").optional()
     .describe("By which scenarios ask for its group; left out, its group is for everyone"),
-  device: z.enum(DEVICE_KINDS).default("edu"),
+  device: z.enum(DEVICE_KINDS).optional().describe("Left out, edu"),
   functions: z.bigint().min(1n).max(8n).default(1n).transform(Number)
     .describe("Several functions of one slot share a group"),
+  bridge: z.enum(BRIDGE_KINDS).optional().describe("What has a bus of its own, with devices on it"),
+  acs: z.boolean().optional().describe("Whether a port isolates; left out, it does"),
+  bus: z.bigint().min(0x20n, "write a number from 0x20 on: lower ones are for bridges").max(0xe0n)
+    .transform(Number).optional().describe("Number of a further root bus"),
+  translated: z.boolean().optional().describe(
+    "Whether the IOMMU is in the way of a root bus; left out, it is",
+  ),
+  devices: z.lazy(() => z.array(ENTRY)).optional().describe("What is behind the bridge"),
   reserved: FIRMWARE_REGIONS
     .describe("What firmware reserves for it: 0x40000000..0x4000ffff unity (or exclusion; on intel, rmrr)"),
-});
+}).describe("A device, or a bridge and what is behind it");
 
 /** One document of a machine file. */
 export const MACHINE_SCHEMA = z.strictObject({
@@ -48,22 +58,17 @@ export const MACHINE_SCHEMA = z.strictObject({
   arch: z.enum(["amd64"]).default("amd64"),
   "memory-mib": z.bigint().min(128n, "a guest needs 128 MiB").max(65536n).default(256n).transform(Number),
   iommu: IOMMU,
-  devices: z.array(SLOT).min(1, "write at least one device"),
+  devices: z.array(ENTRY).min(1, "write at least one device"),
 }).superRefine((document, { addIssue, issues }) => {
   // What is wrong by itself is told first, and may not even be a number.
   if (issues.length > 0) return;
   const { iommu, devices } = document;
-  const slots = new Set(iommu.kind === "amd" ? [SOUTHBRIDGE_SLOT] : []);
-  const names = new Set<string>();
-  for (const [index, { slot, name }] of devices.entries()) {
-    const fault = (key: string, message: string) =>
-      addIssue({ code: "custom", path: ["devices", index, key], message });
-    if (slots.has(slot)) fault("slot", `slot ${slot} is taken already; write another`);
-    if (name !== undefined && names.has(name)) {
-      fault("name", `another device is called ${name}; write another`);
-    }
-    slots.add(slot);
-    if (name !== undefined) names.add(name);
+  const layout = faultsOf(devices, iommu.kind === "amd" ? [SOUTHBRIDGE_SLOT] : []);
+  for (const { path, message } of layout) {
+    addIssue({ code: "custom", path: ["devices", ...path], message });
+  }
+  if (iommu.kind === "virtio" && devices.some(({ bridge }) => bridge !== undefined)) {
+    addIssue({ code: "custom", path: ["devices"], message: "bridges need an IOMMU of intel or amd" });
   }
   for (const { path, message } of firmwareOf(document).faults) {
     addIssue({ code: "custom", path: [...path], message });
@@ -72,10 +77,10 @@ export const MACHINE_SCHEMA = z.strictObject({
 
 /** What a document says of firmware's regions. */
 function firmwareOf(
-  document: { iommu: z.infer<typeof IOMMU>; devices: z.infer<typeof SLOT>[]; "memory-mib": number },
+  document: { iommu: z.infer<typeof IOMMU>; devices: readonly Entry[]; "memory-mib": number },
 ) {
   const { iommu: { kind, "address-bits": bits, reserved }, devices, "memory-mib": memoryMib } = document;
-  const owners = devices.map((slot) => addressesOf(slot).map(deviceId));
+  const owners = devices.map((entry) => addressesOf({ ...entry, bridge: undefined }).map(deviceId));
   return readRegions(
     [
       ...devices.flatMap(({ reserved }, slot) =>
@@ -91,16 +96,7 @@ function firmwareOf(
   );
 }
 
-export interface Slot {
-  /** PCI device number on the root bus. */
-  readonly slot: number;
-  /** By which scenarios ask for its group. */
-  readonly name: string | undefined;
-  readonly device: DeviceKind;
-  readonly functions: number;
-}
-
-export interface Machine {
+export interface Machine extends Topology {
   readonly name: string;
   readonly arch: "amd64";
   readonly memoryMib: number;
@@ -109,7 +105,6 @@ export interface Machine {
     readonly addressBits: number | undefined;
     readonly interruptRemapping: boolean;
   };
-  readonly slots: readonly Slot[];
   /** What firmware's tables reserve for devices, beside what hardware reserves itself. */
   readonly firmware: readonly FirmwareRegion[];
   readonly position: Position;
@@ -138,15 +133,8 @@ function toMachine({ value, at }: Loaded<z.infer<typeof MACHINE_SCHEMA>>): Machi
       addressBits: bits === undefined ? undefined : Number(bits),
       interruptRemapping: value.iommu["interrupt-remapping"],
     },
-    slots: value.devices.map(({ slot, name, device, functions }) => ({ slot, name, device, functions })),
+    ...layOut(value.devices),
     firmware: firmwareOf(value).regions,
     position: at(["machine"]),
   };
 }
-
-/** PCI addresses of a slot's functions: `0000:00:05.0`. */
-export const addressesOf = ({ slot, functions }: Pick<Slot, "slot" | "functions">): string[] =>
-  Array.from(
-    { length: functions },
-    (_, index) => `0000:00:${slot.toString(16).padStart(2, "0")}.${index}`,
-  );

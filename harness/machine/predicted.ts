@@ -6,7 +6,9 @@ import type { Errno } from "../model/answer.ts";
 import type { KernelVersion } from "../model/version.ts";
 import type { DeviceKind, Driver, Group, Iommu } from "../model/world.ts";
 import { deviceId, isFor } from "./acpi/region.ts";
-import { addressesOf, type Machine, type Slot } from "./machine.ts";
+import { groupsOf } from "./grouping.ts";
+import type { Machine } from "./machine.ts";
+import { addressesOf, type Slot } from "./topology.ts";
 
 /** Where x86 devices write their interrupts. [spec §0.3] */
 const MSI: ReservedRegion = { start: 0xfee00000n, last: 0xfeefffffn, kind: "msi" };
@@ -17,7 +19,7 @@ const HYPERTRANSPORT: ReservedRegion = { start: 0xfd00000000n, last: 0xfffffffff
 /** A group of a machine, and what scenarios can ask for it by. */
 export interface MachineGroup extends Group {
   readonly name: string | undefined;
-  readonly kind: DeviceKind;
+  readonly kinds: readonly DeviceKind[];
 }
 
 /** What runs the machine and what runs on it. */
@@ -34,19 +36,21 @@ function defaultAddressBits(kind: "intel" | "virtio", { qemu }: Platform): numbe
 
 const upTo = (bits: number): Range => ({ start: 0n, last: (1n << BigInt(bits)) - 1n });
 
-/** The groups of a machine whose devices vfio-pci may take, in the order of its slots. [spec §16] */
+/** The groups of a machine whose devices vfio-pci may take, in the order of its slots. [spec §9.8, §16] */
 export function predictedGroups(machine: Machine, platform: Platform): MachineGroup[] {
   const iommu = predictedIommu(machine, platform);
   const regions = hardwareRegions(machine);
-  return machine.slots.map((slot) => {
-    const devices = addressesOf(slot);
+  return slotsByGroup(machine).map(({ members, slots }) => {
+    const devices = slots.flatMap(addressesOf).sort();
     const drivers = devices.map((): Driver => "vfio-pci");
-    const firmware = devices.flatMap((device) => firmwareRegions(machine, slot, device));
-    const reserved = mergeRegions([...devices.flatMap(() => regions), ...firmware]);
+    const kindOf = (address: string) => slots.find((slot) => addressesOf(slot).includes(address))?.device;
+    const firmware = members.flatMap((address) => firmwareRegions(machine, kindOf(address), address));
+    const reserved = mergeRegions([...members.flatMap(() => regions), ...firmware]);
     const requiresDirect = firmware.some(({ kind }) => kind === "direct");
+    const name = slots.find(({ name }) => name !== undefined)?.name;
     return {
-      name: slot.name,
-      kind: slot.device,
+      name,
+      kinds: slots.map(({ device }) => device),
       iommu,
       devices,
       drivers,
@@ -55,6 +59,16 @@ export function predictedGroups(machine: Machine, platform: Platform): MachineGr
       requiresDirect,
     };
   });
+}
+
+/** The slots that share a group, and all members of it, in the order of the slots. */
+export function slotsByGroup(machine: Machine): { members: readonly string[]; slots: readonly Slot[] }[] {
+  return groupsOf(machine)
+    .map((members) => ({
+      members,
+      slots: machine.slots.filter((slot) => addressesOf(slot).some((address) => members.includes(address))),
+    }))
+    .filter(({ slots }) => slots.length > 0);
 }
 
 function hardwareRegions({ iommu }: Machine): ReservedRegion[] {
@@ -68,9 +82,13 @@ const RELAXABLE: readonly DeviceKind[] = ["qemu-xhci", "bochs-display"];
  * What firmware's tables reserve for a device. AMD's driver calls every region direct, exclusions too, whatever the
  * access; VT-d's lets devices off that need it for booting only. [spec §9.2, §9.3]
  */
-function firmwareRegions({ firmware, iommu }: Machine, slot: Slot, device: string): ReservedRegion[] {
-  const isRelaxable = iommu.kind === "intel" && RELAXABLE.includes(slot.device);
-  return firmware.filter((region) => isFor(region, deviceId(device)))
+function firmwareRegions(
+  { firmware, iommu }: Machine,
+  kind: DeviceKind | undefined,
+  address: string,
+): ReservedRegion[] {
+  const isRelaxable = iommu.kind === "intel" && kind !== undefined && RELAXABLE.includes(kind);
+  return firmware.filter((region) => isFor(region, deviceId(address)))
     .map(({ start, last }) => ({ start, last, kind: isRelaxable ? "direct-relaxable" : "direct" }));
 }
 

@@ -2,6 +2,7 @@
 import { isFrom } from "../model/semantics.ts";
 import type { KernelVersion } from "../model/version.ts";
 import type { Machine } from "./machine.ts";
+import { type Bridge, busOf, type Place, type Slot, type Topology } from "./topology.ts";
 
 /** Options as `name=value` pairs joined the way QEMU wants them; nothing here comes from free text. */
 const joined = (driver: string, options: Record<string, string | number | undefined>): string =>
@@ -32,7 +33,7 @@ const SOUTHBRIDGE = [
  * The board lacks what costs boot time and is never used: SATA, SMBus, the VMware port. KVM wants the split
  * interrupt controller for interrupt remapping; TCG takes it as well. [QEMU: docs of q35, intel-iommu]
  */
-export function machineArgs({ iommu, slots, memoryMib }: Machine, qemu: Version): string[] {
+export function machineArgs({ iommu, memoryMib, ...topology }: Machine, qemu: Version): string[] {
   const board = joined("q35", {
     sata: "off",
     smbus: "off",
@@ -44,23 +45,72 @@ export function machineArgs({ iommu, slots, memoryMib }: Machine, qemu: Version)
     ...["-m", `${memoryMib}M`],
     ...["-device", iommuDevice(iommu, qemu)],
     ...(iommu.kind === "amd" ? SOUTHBRIDGE : []),
-    ...slots.flatMap(({ slot, device, functions }) =>
-      Array.from({ length: functions }, (_, index) => [
-        "-device",
-        joined(device, {
-          addr: functions > 1 ? `${slot.toString(16)}.${index}` : slot.toString(16),
-          multifunction: functions > 1 && index === 0 ? "on" : undefined,
-        }),
-      ]).flat()
-    ),
+    ...[...bridgeDevices(topology), ...slotDevices(topology)].flatMap((device) => ["-device", device]),
   ];
+}
+
+/** What QEMU calls a device or a bus. */
+const idOf = ({ slot, function: number, bridge }: Place): string =>
+  `bus${busOf(bridge).toString(16)}-${slot.toString(16)}.${number}`;
+
+/** Where QEMU is to put a function. Further root buses make it ask which one is meant. */
+function placed(place: Place, { slots, bridges }: Topology): Record<string, string | undefined> {
+  const { slot, function: number, bridge } = place;
+  const neighbours = [...slots, ...bridges].filter((other) => other.slot === slot && other.bridge === bridge);
+  const isMulti = neighbours.length > 1 ||
+    neighbours.some((other) => "functions" in other && other.functions > 1);
+  const root = bridges.length > 0 ? "pcie.0" : undefined;
+  return {
+    bus: bridge ? idOf(bridge) : root,
+    addr: `${slot.toString(16)}${isMulti ? `.${number}` : ""}`,
+    multifunction: isMulti && number === 0 ? "on" : undefined,
+  };
+}
+
+const slotDevices = (topology: Topology): string[] =>
+  topology.slots.flatMap((slot) =>
+    functionsOf(slot).map((place) =>
+      joined(slot.device, { id: slot.bridge && idOf(place), ...placed(place, topology) })
+    )
+  );
+
+const functionsOf = ({ functions, ...place }: Slot): Place[] =>
+  Array.from({ length: functions }, (_, index) => ({ ...place, function: place.function + index }));
+
+const bridgeDevices = (topology: Topology): string[] =>
+  topology.bridges.map((bridge, index) =>
+    joined(bridge.kind, {
+      id: idOf(bridge),
+      ...placed(bridge, topology),
+      ...bridgeOptions(bridge, index + 1),
+    })
+  );
+
+/** @param number tells it from others: QEMU wants a chassis of its own for each that has hotplug slots */
+function bridgeOptions({ kind, bus, hasAcs, isTranslated }: Bridge, number: number) {
+  switch (kind) {
+    case "pcie-root-port":
+      return { chassis: number, "disable-acs": hasAcs ? undefined : "on" };
+    case "xio3130-downstream":
+      return { chassis: number };
+    case "pci-bridge":
+      return { chassis_nr: number };
+    case "pxb-pcie":
+      return { bus_nr: bus, bypass_iommu: isTranslated ? undefined : "on" };
+    case "x3130-upstream":
+    case "pcie-pci-bridge":
+      return {};
+  }
 }
 
 /**
  * Why this QEMU can't make the machine; undefined when it can. virtio-iommu has had a width since 9.0, the
- * first-stage widths of VT-d are not offered here at all.
+ * first-stage widths of VT-d are not offered here at all. Ports without ACS went with the machines of old that
+ * had them. [seen with QEMU 11.1.3, not with 10.0.13; which version between is not known]
  */
-export function unsupported({ iommu }: Machine, qemu: Version): string | undefined {
+export function unsupported({ iommu, bridges }: Machine, qemu: Version): string | undefined {
+  const needsBarePort = bridges.some(({ kind, hasAcs }) => kind === "pcie-root-port" && !hasAcs);
+  if (needsBarePort && isFrom(qemu, "11.0")) return "pcie-root-port has no disable-acs from QEMU 11.0 on";
   const needsWidth = iommu.kind === "virtio" && iommu.addressBits !== undefined;
   return needsWidth && !isFrom(qemu, "9.0") ? "virtio-iommu has no aw-bits before QEMU 9.0" : undefined;
 }

@@ -25,7 +25,14 @@ export interface Iommu {
 export type Driver = "vfio-pci" | "uio_pci_generic" | "none";
 
 /** What a device is, by QEMU's name: each can be had by vfio-pci, and is good for something else. */
-export const DEVICE_KINDS = ["edu", "pci-testdev", "lsi53c895a", "qemu-xhci", "bochs-display"] as const;
+export const DEVICE_KINDS = [
+  "edu",
+  "pci-testdev",
+  "lsi53c895a",
+  "qemu-xhci",
+  "bochs-display",
+  "virtio-rng-pci",
+] as const;
 export type DeviceKind = typeof DEVICE_KINDS[number];
 
 /** One IOMMU group. */

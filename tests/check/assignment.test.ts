@@ -159,9 +159,9 @@ t.test("those with most to ask for choose first", async (t) => {
   const groups = ["unity", undefined, undefined].map((name, index) => ({
     ...targetOf().groups[index % 2]!,
     name,
-    kind: index === 1 ? "lsi53c895a" : "edu",
+    kinds: [index === 1 ? "lsi53c895a" as const : "edu" as const],
     devices: [`${index}`],
-  } as const));
+  }));
   const wishes = "groups: { A: {}, E: { device: lsi53c895a }, U: { is: unity } }";
   const { world, plainGroup } = assignGroups(scenarioOf(wishes, STEPS), { ...targetOf(), groups });
   t.same(["A", "E", "U"].map((name) => world.get(name)?.devices), [["2"], ["1"], ["0"]]);

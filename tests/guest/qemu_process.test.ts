@@ -26,7 +26,7 @@ t.test("the command comes first, then what every guest has", async (t) => {
     ...["-chardev", "file,id=console,path=/out/console.log", "-serial", "chardev:console"],
     ...["-chardev", "socket,id=qmp,path=name-qmp,abstract=on", "-mon", "chardev=qmp,mode=control"],
     ...["-chardev", "socket,id=control,path=name-control,abstract=on"],
-    ...["-device", "virtio-serial-pci,addr=1e"],
+    ...["-device", "virtio-serial-pci,bus=pcie.0,addr=1e"],
     ...["-device", "virtserialport,chardev=control,name=iovacheck.control"],
     ...["-kernel", "/k,1/vmlinuz", "-initrd", "/a,1/initramfs.cpio"],
     ...["-append", "console=ttyS0 initcall_blacklist=a,b"],

@@ -62,7 +62,51 @@ const DEVICES: readonly [devices: string, args: string[]][] = [
   ["[slot: 4, { slot: 3, functions: 2 }]", ["edu,addr=4", "edu,addr=3.0,multifunction=on", "edu,addr=3.1"]],
 ];
 
-for (const [devices, args] of DEVICES) {
+const BRIDGED: typeof DEVICES = [
+  [
+    "[slot: 2, { slot: 10, bridge: pcie-root-port, devices: [{ slot: 0, functions: 2 }] }]",
+    [
+      "pcie-root-port,id=bus0-a.0,bus=pcie.0,addr=a,chassis=1",
+      "edu,bus=pcie.0,addr=2",
+      "edu,id=bus1-0.0,bus=bus0-a.0,addr=0.0,multifunction=on",
+      "edu,id=bus1-0.1,bus=bus0-a.0,addr=0.1",
+    ],
+  ],
+  [
+    "[{ slot: 4, bridge: pcie-root-port, acs: false }, { slot: 4, function: 2, bridge: pcie-root-port }]",
+    [
+      "pcie-root-port,id=bus0-4.0,bus=pcie.0,addr=4.0,multifunction=on,chassis=1,disable-acs=on",
+      "pcie-root-port,id=bus0-4.2,bus=pcie.0,addr=4.2,chassis=2",
+    ],
+  ],
+  [
+    "[{ slot: 4, bridge: pcie-root-port, devices: [{ slot: 0, bridge: x3130-upstream, " +
+    "devices: [{ slot: 1, bridge: xio3130-downstream, devices: [slot: 0] }] }] }]",
+    [
+      "pcie-root-port,id=bus0-4.0,bus=pcie.0,addr=4,chassis=1",
+      "x3130-upstream,id=bus1-0.0,bus=bus0-4.0,addr=0",
+      "xio3130-downstream,id=bus2-1.0,bus=bus1-0.0,addr=1,chassis=3",
+      "edu,id=bus3-0.0,bus=bus2-1.0,addr=0",
+    ],
+  ],
+  [
+    "[{ slot: 4, bridge: pcie-pci-bridge, devices: [{ slot: 1, bridge: pci-bridge, devices: [slot: 31] }] }]",
+    [
+      "pcie-pci-bridge,id=bus0-4.0,bus=pcie.0,addr=4",
+      "pci-bridge,id=bus1-1.0,bus=bus0-4.0,addr=1,chassis_nr=2",
+      "edu,id=bus2-1f.0,bus=bus1-1.0,addr=1f",
+    ],
+  ],
+  [
+    "[{ slot: 4, bridge: pxb-pcie, bus: 64 }, { slot: 5, bridge: pxb-pcie, bus: 128, translated: false }]",
+    [
+      "pxb-pcie,id=bus0-4.0,bus=pcie.0,addr=4,bus_nr=64",
+      "pxb-pcie,id=bus0-5.0,bus=pcie.0,addr=5,bus_nr=128,bypass_iommu=on",
+    ],
+  ],
+];
+
+for (const [devices, args] of [...DEVICES, ...BRIDGED]) {
   t.test(`devices ${devices}`, async (t) => {
     const all = machineArgs(machineWith("{ kind: intel }", devices), version("10.0.13"));
     t.same(all.slice(6), args.flatMap((arg) => ["-device", arg]));
@@ -76,6 +120,12 @@ const SUPPORT: readonly [iommu: string, qemu: string, why: string | undefined][]
   ["{ kind: intel, address-bits: 39 }", "7.2.0", undefined],
   ["{ kind: amd }", "7.2.0", undefined],
 ];
+
+t.test("ports without ACS are of the past", async (t) => {
+  const machine = machineWith("{ kind: intel }", "[{ slot: 4, bridge: pcie-root-port, acs: false }]");
+  t.equal(unsupported(machine, version("10.0.13")), undefined);
+  t.equal(unsupported(machine, version("11.1.3")), "pcie-root-port has no disable-acs from QEMU 11.0 on");
+});
 
 t.test("what a QEMU can't make is told in words", async (t) => {
   for (const [iommu, qemu, why] of SUPPORT) {

@@ -1,6 +1,7 @@
 /** A machine's firmware: which table it has of its own, and what the kernel must be told beside. */
 import { hex, rangeText } from "../../model/range_list.ts";
-import { addressesOf, type Machine } from "../machine.ts";
+import type { Machine } from "../machine.ts";
+import { addressesOf } from "../topology.ts";
 import { withRmrrs } from "./dmar.ts";
 import { withIvmds } from "./ivrs.ts";
 import { deviceId } from "./region.ts";
