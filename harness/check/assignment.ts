@@ -34,10 +34,12 @@ export interface Target {
   readonly version: KernelVersion;
   /** The kernel's options, such as CONFIG_BLK_DEV_RAM. */
   readonly options: { has(option: string): boolean };
+  /** Why its guests have none of the modules in guests/, if so. */
+  readonly lackOfModules?: string | undefined;
 }
 
 /** Why the scenario makes no sense here, in words; undefined when it does. */
-export function whyNot({ when, groups: needs }: Scenario, target: Target): string | undefined {
+export function whyNot({ when, groups: needs, modules }: Scenario, target: Target): string | undefined {
   const { iommu } = plainGroupOf(target);
   if (when.iommu && !when.iommu.some((kind) => kind === target.iommuKind)) {
     return `needs IOMMU ${when.iommu.join(" or ")}`;
@@ -54,6 +56,9 @@ export function whyNot({ when, groups: needs }: Scenario, target: Target): strin
   if (bound !== undefined) return `needs a kernel ${bound}`;
   const option = when.options?.find((option) => !target.options.has(option));
   if (option !== undefined) return `needs a kernel with ${option}`;
+  if (modules[0] !== undefined && target.lackOfModules !== undefined) {
+    return `needs guests/${modules[0]}, which can't be built: ${target.lackOfModules}`;
+  }
   const cast = castGroups(needs, target);
   return typeof cast === "string" ? cast : undefined;
 }

@@ -18,6 +18,8 @@ export interface CellPlan {
   readonly kernelSpec: string;
   readonly kernelVersion: KernelVersion;
   readonly kernelOptions: { has(option: string): boolean };
+  /** Why its guests have none of the modules in guests/, if so. */
+  readonly lackOfModules?: string | undefined;
   readonly qemuSpec: string;
   readonly qemuVersion: KernelVersion;
   readonly machine: Machine;

@@ -1,7 +1,7 @@
 /** Cells: each kernel and QEMU that is wanted is looked up once, and each cell that can't be says why. */
 import { NotInArchiveError } from "../components/component_error.ts";
-import type { KernelPreview, QemuPreview } from "../components/preview.ts";
-import type { Context } from "../components/types.ts";
+import type { QemuPreview } from "../components/preview.ts";
+import type { Context, Kernel as WholeKernel } from "../components/types.ts";
 import { CannotTestError } from "../errors.ts";
 import type { Machine } from "../machine/machine.ts";
 import { unsupported } from "../machine/qemu_args.ts";
@@ -27,10 +27,15 @@ export interface Wish {
   readonly instead: Readonly<Record<string, string>>;
 }
 
+/** What must be known of a kernel; its configuration is only once it was fetched. */
+export type KernelFacts = Pick<WholeKernel, "spec" | "version"> & Partial<Pick<WholeKernel, "config">>;
+
 /** How specs are looked up: completely, or only as far as a list of cells needs. */
 export interface Lookup<Kernel, Qemu> {
   kernel(spec: string, context: Context): Promise<Kernel>;
   qemu(spec: string, context: Context): Promise<Qemu>;
+  /** Why nothing can be built for a kernel to load, if so. */
+  lackOfHeaders(kernel: Kernel, context: Context): Promise<string | undefined>;
 }
 
 /** A cell whose kernel and QEMU are known. */
@@ -41,13 +46,15 @@ export interface Cell<Kernel, Qemu> {
   readonly machine: Machine;
   /** Why there will be no such guest, if so. */
   readonly skip: string | undefined;
+  /** Why its guests have none of the modules in guests/, if so. */
+  readonly lackOfModules: string | undefined;
 }
 
 /**
  * The cells of a run, in the order in which they are wanted. A cell that is wanted twice is one cell.
  * @throws UsageError, CannotTestError
  */
-export async function settleCells<Kernel extends KernelPreview, Qemu extends QemuPreview>(
+export async function settleCells<Kernel extends KernelFacts, Qemu extends QemuPreview>(
   { cells, coversPairs, instead }: Wish,
   lookup: Lookup<Kernel, Qemu>,
   context: Context,
@@ -67,7 +74,16 @@ export async function settleCells<Kernel extends KernelPreview, Qemu extends Qem
     return { id: cellId(kernel, qemu, machine), kernel, qemu, machine, skip };
   });
   const distinct = [...new Map(settled.map((cell) => [cell.id, cell])).values()];
-  return coversPairs ? withEveryPair(distinct, context) : distinct;
+  const chosen = coversPairs ? withEveryPair(distinct, context) : distinct;
+  const played = new Set(chosen.filter(({ skip }) => skip === undefined).map(({ kernel }) => kernel));
+  const lacks = new Map<Kernel, string>();
+  for (const kernel of played) {
+    const lack = await lookup.lackOfHeaders(kernel, context);
+    if (lack === undefined) continue;
+    context.progress(`${kernel.spec}: ${lack}; scenarios that need a module of guests/ are skipped`);
+    lacks.set(kernel, lack);
+  }
+  return chosen.map((cell) => ({ ...cell, lackOfModules: lacks.get(cell.kernel) }));
 }
 
 /** The archive keeps one version of a release's package: a pinned one is gone after the next update. */
@@ -88,7 +104,7 @@ async function withInstead<Qemu>(
 }
 
 /** Cells that can't be have no pairs: what they would show has to be seen in others. */
-function withEveryPair<One extends Cell<KernelPreview, QemuPreview>>(
+function withEveryPair<One extends Omit<Cell<KernelFacts, QemuPreview>, "lackOfModules">>(
   cells: readonly One[],
   context: Context,
 ): One[] {
@@ -106,11 +122,11 @@ function withEveryPair<One extends Cell<KernelPreview, QemuPreview>>(
 }
 
 /** A cell is called by what it is made of. */
-const cellId = (kernel: KernelPreview, qemu: QemuPreview, machine: Machine): string =>
+const cellId = (kernel: KernelFacts, qemu: QemuPreview, machine: Machine): string =>
   `${kernel.spec} ${qemu.spec} ${machine.name}`;
 
 /** Why there can be no such guest; undefined when there can, as far as the kernel's configuration is known. */
-function whyNoCell(kernel: KernelPreview, qemu: QemuPreview, machine: Machine): string | undefined {
+function whyNoCell(kernel: KernelFacts, qemu: QemuPreview, machine: Machine): string | undefined {
   const missing = kernel.config && missingOption(kernel.config, machine);
   if (missing !== undefined) return `${kernel.spec} is built without ${missing}`;
   return unsupported(machine, versionOf("QEMU", qemu));

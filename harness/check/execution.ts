@@ -40,15 +40,14 @@ export interface Execution {
 const NO_NAMES: GuestNames = { groupNumber: () => 0, device: () => "" };
 
 /** Leaves the guest as it was found, whatever the scenario did; the replies to the last ones are the proof. */
-function cleaning({ iommus }: Scenario): string[] {
+function cleaning({ iommus }: Scenario, { hasModules }: Prediction): string[] {
   const places = iommus.size > 0 ? [clearPlacesAction.command(NO_NAMES), ...PLACEMENT_FAULTS] : [];
   const rest = [
-    failCollectionAction(0),
-    clearRegionsAction,
+    ...(hasModules ? [failCollectionAction(0), clearRegionsAction] : []),
     dmaEntryLimitAction(DEFAULT_DMA_ENTRY_LIMIT),
     disableHugepagesAction(false),
   ].map(({ command }) => command(NO_NAMES));
-  return [...places, ...rest, ...INJECTION_FAULTS, "reset"];
+  return [...places, ...rest, ...(hasModules ? INJECTION_FAULTS : []), "reset"];
 }
 
 /** A request to the probe, and the predicted action that it performs, if any. */
@@ -73,7 +72,7 @@ function requestsOf(scenario: Scenario, prediction: Prediction, names: GuestName
     }
     requests.push({ command: action.command(names), actionIndex });
   }
-  return [...requests, ...cleaning(scenario).map((command) => ({ command }))];
+  return [...requests, ...cleaning(scenario, prediction).map((command) => ({ command }))];
 }
 
 /** Sends all of a scenario in one batch and judges what comes back. Never throws for what the guest does. */

@@ -42,18 +42,27 @@ export function missingOption(
   return needed.find((option) => !config.has(option));
 }
 
+export interface KitOptions {
+  /** Loaded in the place of the kernel's own modules of the same names. */
+  readonly replacements: readonly Replacement[];
+  /** Whether guests load the modules of guests/. */
+  readonly canBuildModules: boolean;
+}
+
 /** A kernel with what is built for it, made once however many guests use it. */
 export class GuestKit {
   readonly kernel: Kernel;
   readonly #replacements: readonly Replacement[];
+  readonly #canBuildModules: boolean;
   readonly #context: Context;
   readonly #bases = new Map<string, Promise<Uint8Array>>();
 
   /** @throws UsageError for a replacement that the kernel would refuse to load */
-  constructor(kernel: Kernel, replacements: readonly Replacement[], context: Context) {
+  constructor(kernel: Kernel, { replacements, canBuildModules }: KitOptions, context: Context) {
     for (const replacement of replacements) requireBuiltFor(replacement, kernel);
     this.kernel = kernel;
     this.#replacements = replacements;
+    this.#canBuildModules = canBuildModules;
     this.#context = context;
   }
 
@@ -81,7 +90,8 @@ export class GuestKit {
     const replaced = (await this.#closure(kind)).map((module) =>
       this.#replacements.find(({ name }) => name === module.name) ?? module
     );
-    const modules = [...replaced, ...await Promise.all(OWN_MODULES.map((folder) => this.#build(folder)))];
+    const own = this.#canBuildModules ? OWN_MODULES : [];
+    const modules = [...replaced, ...await Promise.all(own.map((folder) => this.#build(folder)))];
     const probe = await buildProbe(this.kernel, this.#context);
     const files: InitramfsFile[] = [
       { path: "init", data: await Deno.readFile(probe), executable: true },

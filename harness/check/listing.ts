@@ -1,9 +1,10 @@
 /** What a run would do: its cells and what each would play, found out without a guest. */
+import { lackOfHeaders } from "../components/headers.ts";
 import { type KernelPreview, previewKernel, previewQemu, type QemuPreview } from "../components/preview.ts";
 import type { Context } from "../components/types.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import { whyNot } from "./assignment.ts";
-import { type Cell, settleCells, versionOf, type Wish } from "./cells.ts";
+import { type Cell, type Lookup, settleCells, versionOf, type Wish } from "./cells.ts";
 import { readReplacement } from "./guest_kit.ts";
 import type { RunRequest } from "./plan.ts";
 import { inOrder, targetOf } from "./preparation.ts";
@@ -17,6 +18,13 @@ export interface ListedScenario {
   readonly skip: string | undefined;
 }
 
+const LOOKUP: Lookup<KernelPreview, QemuPreview> = {
+  kernel: lookUpKernel,
+  qemu: previewQemu,
+  // Of a kernel that isn't here yet the best is assumed.
+  lackOfHeaders: async (kernel, context) => kernel.config ? await lackOfHeaders(kernel, context) : undefined,
+};
+
 type ListedRun = Wish & Pick<RunRequest, "scenarios" | "modules">;
 
 /**
@@ -25,7 +33,7 @@ type ListedRun = Wish & Pick<RunRequest, "scenarios" | "modules">;
  */
 export async function listRun(run: ListedRun, context: Context): Promise<ListedScenario[]> {
   await Promise.all(run.modules.map(readReplacement));
-  const cells = await settleCells(run, { kernel: lookUpKernel, qemu: previewQemu }, context);
+  const cells = await settleCells(run, LOOKUP, context);
   return cells.flatMap((cell) => listCell(cell, run.scenarios));
 }
 
@@ -38,15 +46,15 @@ async function lookUpKernel(spec: string, context: Context): Promise<KernelPrevi
 }
 
 function listCell(
-  { id, kernel, qemu, machine, skip }: Cell<KernelPreview, QemuPreview>,
+  { id, kernel, qemu, machine, skip, lackOfModules }: Cell<KernelPreview, QemuPreview>,
   scenarios: readonly Scenario[],
 ): ListedScenario[] {
   const target = targetOf({
     machine,
     kernelVersion: versionOf("kernel", kernel),
-    // Of a kernel that isn't here yet the best is assumed.
     kernelOptions: kernel.config ?? { has: () => true },
     qemuVersion: versionOf("QEMU", qemu),
+    lackOfModules,
   });
   return inOrder(scenarios).map((scenario) => ({
     cell: id,

@@ -1,5 +1,6 @@
 /** The plan: from specs and names to cells that only need to be run. */
 import { join, resolve } from "node:path";
+import { lackOfHeaders } from "../components/headers.ts";
 import { resolveKernel } from "../components/kernel.ts";
 import { resolveQemu } from "../components/qemu.ts";
 import type { Context, Kernel, QemuBuild } from "../components/types.ts";
@@ -31,6 +32,8 @@ export interface RunRequest extends Wish {
   readonly retries: number;
 }
 
+const LOOKUP = { kernel: resolveKernel, qemu: resolveQemu, lackOfHeaders };
+
 type PlannedCell = Cell<Kernel, QemuBuild>;
 
 /**
@@ -45,11 +48,11 @@ const QUICK_FIRMWARE = "qboot.rom";
  */
 export async function planRun(request: RunRequest, context: Context): Promise<CellPlan[]> {
   const replacements = await Promise.all(request.modules.map(readReplacement));
-  const cells = await settleCells(request, { kernel: resolveKernel, qemu: resolveQemu }, context);
-  const kernels = new Map(cells.map(({ kernel }) => [kernel.spec, kernel]));
-  const kits = new Map(
-    Array.from(kernels, ([spec, kernel]) => [spec, new GuestKit(kernel, replacements, context)]),
-  );
+  const cells = await settleCells(request, LOOKUP, context);
+  const kits = new Map(cells.map(({ kernel, lackOfModules }) => {
+    const canBuildModules = lackOfModules === undefined;
+    return [kernel.spec, new GuestKit(kernel, { replacements, canBuildModules }, context)];
+  }));
   const tables = new FirmwareTables(request.limits, context);
   const accelerators = new Map<string, Accelerator>();
   const plans: CellPlan[] = [];
@@ -129,7 +132,7 @@ async function guestPlan(
 function toPlan(
   request: RunRequest,
   kit: GuestKit,
-  { id, kernel, qemu, machine, skip }: PlannedCell,
+  { id, kernel, qemu, machine, skip, lackOfModules }: PlannedCell,
   accelerator: Accelerator,
   tables: FirmwareTables,
   number: number,
@@ -144,6 +147,7 @@ function toPlan(
     machine,
     scenarios: request.scenarios,
     ...(skip === undefined ? {} : { skip }),
+    lackOfModules,
     artifactsDir: join(request.outDir, `${number}-${kernel.release}-${qemu.version}-${machine.name}`),
     limits: request.limits,
     retries: request.retries,

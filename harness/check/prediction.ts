@@ -21,6 +21,8 @@ export interface Prediction {
   readonly actions: readonly PredictedAction[];
   /** Known faults of the kernel version that the predictions include. */
   readonly deviations: readonly DeviationName[];
+  /** Whether the guest has the modules of guests/, and is to be asked whether they did as they were told. */
+  readonly hasModules: boolean;
   /** Pages that stay locked when everything is closed. */
   readonly leakedPages: bigint;
   /** Where the author disagrees with the model; the scenario or the model is wrong. */
@@ -38,12 +40,14 @@ export interface Prediction {
 export function predict(
   scenario: Scenario,
   assignment: Assignment,
-  { version, memoryBytes }: Pick<Target, "version" | "memoryBytes">,
+  { version, memoryBytes, lackOfModules }: Pick<Target, "version" | "memoryBytes" | "lackOfModules">,
 ): Prediction {
   const models = new TwoModels(version, assignment.world, memoryBytes);
   const needsParameter = !assignment.plainGroup.iommu.isolatesInterrupts;
   for (const action of placementActions(assignment.pretended)) models.execute(action);
-  for (const action of injectionActions(assignment.injected, assignment.world, scenario.listOrder)) {
+  const hasModules = lackOfModules === undefined;
+  const { injected, world } = assignment;
+  for (const action of injectionActions(injected, world, scenario.listOrder, hasModules)) {
     models.execute(action);
   }
   models.execute(allowUnsafeInterruptsAction(scenario.allowUnsafeInterrupts ?? needsParameter));
@@ -64,7 +68,7 @@ export function predict(
   const actions = models.takeActions();
   const leakedPages = leakedAtClose(models.real);
   const deviations = exercisedDeviations(actions, leakedPages, assignment, version);
-  return { actions, deviations, leakedPages, contradictions };
+  return { actions, deviations, hasModules, leakedPages, contradictions };
 }
 
 /** Other scenarios are played on the same guest, and nothing but their own steps gives devices back. */

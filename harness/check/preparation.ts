@@ -34,9 +34,9 @@ export const inOrder = (scenarios: readonly Scenario[]): Scenario[] =>
 
 /** What a cell's scenarios are held against. */
 export function targetOf(
-  { machine, kernelVersion, kernelOptions, qemuVersion }: Pick<
+  { machine, kernelVersion, kernelOptions, qemuVersion, lackOfModules }: Pick<
     CellPlan,
-    "machine" | "kernelVersion" | "kernelOptions" | "qemuVersion"
+    "machine" | "kernelVersion" | "kernelOptions" | "qemuVersion" | "lackOfModules"
   >,
 ): Target {
   return {
@@ -45,6 +45,7 @@ export function targetOf(
     memoryBytes: BigInt(machine.memoryMib) << 20n,
     version: kernelVersion,
     options: kernelOptions,
+    lackOfModules,
   };
 }
 

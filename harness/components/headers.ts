@@ -16,11 +16,32 @@ import { compareVersions } from "./version.ts";
  * @throws {ComponentError} the archive no longer has the headers of this very kernel
  */
 export async function resolveHeaders(kernel: Kernel, context: Context): Promise<Entry<null>> {
-  const asked = `${kernel.release} ${packageVersion(kernel)}`;
+  const asked = askedFor(kernel);
   const known = await recall<null>(context, "headers", asked);
   if (known !== undefined) return known.entry;
   return await withRecentLists((maxAgeMs) => fetchHeaders(kernel, asked, context, maxAgeMs));
 }
+
+/**
+ * Why no module can be built for a kernel, in words: the archive no longer has its headers. Undefined when it has, or
+ * the cache; nothing but package lists is fetched to find out.
+ */
+export async function lackOfHeaders(kernel: Kernel, context: Context): Promise<string | undefined> {
+  if (await recall<null>(context, "headers", askedFor(kernel)) !== undefined) return undefined;
+  try {
+    await withRecentLists(async (maxAgeMs) => {
+      const root = await openAptRoot(context, releaseOf(kernel.debianRelease), maxAgeMs);
+      headerPackages(root.packages, kernel);
+    });
+    return undefined;
+  } catch (error) {
+    if (error instanceof NotInArchiveError) return error.message;
+    throw error;
+  }
+}
+
+/** How headers are remembered. */
+const askedFor = (kernel: Kernel): string => `${kernel.release} ${packageVersion(kernel)}`;
 
 async function fetchHeaders(
   kernel: Kernel,
@@ -83,7 +104,7 @@ function matching(packages: readonly ArchivePackage[], name: string, kernel: Ker
   const found = packages.find((candidate) => candidate.name === name && candidate.version === version);
   if (found !== undefined) return found;
   throw new NotInArchiveError(
-    `kernel "${kernel.spec}": ${name} ${version} is not in the archive of ${kernel.debianRelease}; take a newer kernel of the series`,
+    `${name} ${version} is not in the archive of ${kernel.debianRelease}, and ${kernel.spec} needs that very one`,
   );
 }
 

@@ -7,8 +7,8 @@ import { parseKernelSpec, parseQemuSpec } from "./spec.ts";
 import type { Context, Kernel, QemuBuild } from "./types.ts";
 import { upstreamVersion } from "./version.ts";
 
-/** A kernel that may still have to be fetched; its configuration is known once it was. */
-export type KernelPreview = Pick<Kernel, "spec" | "version"> & Partial<Pick<Kernel, "config">>;
+/** A kernel that may still have to be fetched. */
+export type KernelPreview = Kernel | Pick<Kernel, "spec" | "version"> & { readonly config?: never };
 
 /** A QEMU that may still have to be fetched. */
 export type QemuPreview = Pick<QemuBuild, "spec" | "version">;

@@ -8,7 +8,7 @@ import { DEVICE_KINDS } from "../model/world.ts";
 import { IOMMU_NAME, IOMMU_NEEDS, type IommuNeeds } from "./iommu.ts";
 import { type Reference, RULE } from "./rule.ts";
 import { CONTAINER, DEFAULT_CONTAINER, GROUP, REGIONS } from "./schemas.ts";
-import type { Step } from "./step.ts";
+import type { GuestModule, Step } from "./step.ts";
 import type { ListOrder } from "./steps/injection.ts";
 import { doneBy } from "./steps/process.ts";
 
@@ -69,6 +69,8 @@ export interface Scenario {
   readonly listOrder: ListOrder;
   readonly leaks: boolean;
   readonly steps: readonly Step[];
+  /** Modules of guests/ without which it can't be played. */
+  readonly modules: readonly GuestModule[];
 }
 
 /**
@@ -111,6 +113,7 @@ function toScenario(document: Loaded<z.infer<typeof SCENARIO_SCHEMA>>, folder: s
   const groups = Object.entries(value.groups).map(([name, needs]) =>
     [name, { ...needs, position: at(["groups", name]) }] as const
   );
+  const steps = value.steps.map((written, index) => toStep(document, written, index));
   return {
     id: `${folder}/${value.scenario}`,
     position: at(["scenario"]),
@@ -124,7 +127,8 @@ function toScenario(document: Loaded<z.infer<typeof SCENARIO_SCHEMA>>, folder: s
     allowUnsafeInterrupts: value["allow-unsafe-interrupts"],
     listOrder: value["list-order"],
     leaks: value.leaks,
-    steps: value.steps.map((written, index) => toStep(document, written, index)),
+    steps,
+    modules: modulesFor(value, steps),
   };
 }
 
@@ -148,6 +152,18 @@ function iommusOf({ value, at }: Loaded<z.infer<typeof SCENARIO_SCHEMA>>): Scena
     return [name, { ...needs, position }] as const;
   });
   return new Map(described);
+}
+
+/** Regions that are added, and their order, are one's work, IOMMUs another's; steps may need either. */
+function modulesFor(
+  { groups, iommus, "list-order": order }: z.infer<typeof SCENARIO_SCHEMA>,
+  steps: readonly Step[],
+): GuestModule[] {
+  const modules = new Set(steps.flatMap(({ module }) => module ?? []));
+  const isInjected = Object.values(groups).some(({ reserved }) => reserved.length > 0);
+  if (isInjected || order === "as-written") modules.add("resvinj");
+  if (Object.keys(iommus).length > 0) modules.add("twodom");
+  return [...modules];
 }
 
 function toStep(document: Loaded<unknown>, written: unknown, index: number): Step {
@@ -185,6 +201,7 @@ function toStep(document: Loaded<unknown>, written: unknown, index: number): Ste
     text: stepText(name, fields[name]),
     position,
     expect: expectation,
+    module: kind.module,
     unfold: expectation.in === undefined ? unfold : doneBy(expectation.in, unfold),
   };
 }

@@ -16,9 +16,14 @@ export interface Scene {
 /** Yields actions one by one and is told what the model says of each. */
 export type Actions = Generator<Action, void, Outcome>;
 
+/** A module of guests/, which guests load if it can be built for their kernel. */
+export type GuestModule = "resvinj" | "twodom";
+
 /** One kind of step: how it is written and what it does. */
 export interface StepKind {
   readonly schema: z.ZodType;
+  /** The module of guests/ that does it, where the kernel alone can't. */
+  readonly module: GuestModule | undefined;
   /** Binds checked arguments. */
   bind(args: unknown): (scene: Scene) => Actions;
 }
@@ -30,6 +35,7 @@ export interface Step {
   readonly position: Position;
   /** The author's word on the answer, checked against the model without a guest. */
   readonly expect: Expectation;
+  readonly module: GuestModule | undefined;
   unfold(scene: Scene): Actions;
 }
 
@@ -37,4 +43,5 @@ export interface Step {
 export const defineStep = <T>(
   schema: z.ZodType<T>,
   unfold: (args: T, scene: Scene) => Actions,
-): StepKind => ({ schema, bind: (args) => (scene) => unfold(args as T, scene) });
+  module?: GuestModule,
+): StepKind => ({ schema, module, bind: (args) => (scene) => unfold(args as T, scene) });

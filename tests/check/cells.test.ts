@@ -1,7 +1,7 @@
 import t from "#tap";
-import { type Lookup, settleCells, type Wish } from "../../harness/check/cells.ts";
+import { type KernelFacts, type Lookup, settleCells, type Wish } from "../../harness/check/cells.ts";
 import { NotInArchiveError } from "../../harness/components/component_error.ts";
-import type { KernelPreview, QemuPreview } from "../../harness/components/preview.ts";
+import type { QemuPreview } from "../../harness/components/preview.ts";
 import { parseMachines } from "../../harness/machine/machine.ts";
 
 const MACHINES = parseMachines(
@@ -13,11 +13,11 @@ const MACHINES = parseMachines(
 );
 
 /** Specs mean what they say; the options of a kernel are known, and 6.1 has no virtio-iommu. */
-class Archive implements Lookup<KernelPreview, QemuPreview> {
+class Archive implements Lookup<KernelFacts, QemuPreview> {
   readonly asked: string[] = [];
   readonly told: string[] = [];
 
-  readonly kernel = async (spec: string): Promise<KernelPreview> => {
+  readonly kernel = async (spec: string): Promise<KernelFacts> => {
     this.asked.push(spec);
     const options = ["CONFIG_INTEL_IOMMU", "CONFIG_AMD_IOMMU", "CONFIG_VIRTIO_IOMMU"];
     const has = options.filter((option) => option !== "CONFIG_VIRTIO_IOMMU" || spec !== "debian:6.1");
@@ -29,6 +29,11 @@ class Archive implements Lookup<KernelPreview, QemuPreview> {
     this.asked.push(spec);
     if (spec === "debian:10.0.13") throw new NotInArchiveError(`QEMU "${spec}" is not in the archive`);
     return { spec, version: spec.replace("debian:", "") };
+  };
+
+  readonly lackOfHeaders = async ({ spec }: KernelFacts): Promise<string | undefined> => {
+    this.asked.push(`headers of ${spec}`);
+    return spec === "debian:6.16" ? "they are gone" : undefined;
   };
 
   settle(wish: Partial<Wish>) {
@@ -49,7 +54,7 @@ function cellsOf(kernels: readonly string[], qemus: readonly string[]): Wish["ce
 t.test("each kernel and QEMU is looked up once, however many cells have it", async (t) => {
   const archive = new Archive();
   t.equal((await archive.settle({})).length, 27);
-  t.same(archive.asked, [...QEMUS, ...KERNELS]);
+  t.same(archive.asked, [...QEMUS, ...KERNELS, ...KERNELS.map((kernel) => `headers of ${kernel}`)]);
 });
 
 t.test("a cell that is wanted twice is one cell", async (t) => {
@@ -101,4 +106,18 @@ t.test("what the archive no longer has, where there is something instead", async
   t.ok(settled.every(({ qemu }) => qemu.spec === "debian:10.0"));
   t.same(archive.told, ['QEMU "debian:10.0.13" is not in the archive; using debian:10.0 instead']);
   await t.rejects(new Archive().settle({ cells }), { name: "NotInArchiveError" });
+});
+
+t.test("a kernel that modules can't be built for is told of once, if a guest is to have it", async (t) => {
+  const archive = new Archive();
+  const settled = await archive.settle({ cells: cellsOf(["debian:6.12", "debian:6.16"], QEMUS) });
+  const lacking = settled.filter(({ lackOfModules }) => lackOfModules !== undefined);
+  t.same(lacking, settled.filter(({ kernel }) => kernel.spec === "debian:6.16"));
+  t.ok(lacking.every(({ lackOfModules }) => lackOfModules === "they are gone"));
+  const text = "debian:6.16: they are gone; scenarios that need a module of guests/ are skipped";
+  t.same(archive.told, [text]);
+  const cells = cellsOf(["debian:6.16"], QEMUS).map((cell) => ({ ...cell, excluded: "so" }));
+  const other = new Archive();
+  await other.settle({ cells });
+  t.same(other.told, []);
 });

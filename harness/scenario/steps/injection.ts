@@ -54,18 +54,22 @@ export const regionsAction = (name: string, { reserved }: Group): Action => ({
   changes: "nothing",
 });
 
-/** Everything that makes the guest's groups have the regions of the world. */
+/**
+ * Everything that makes the guest's groups have the regions of the world, and a look at them. Without the module they
+ * have their own, which nobody has changed.
+ */
 export function injectionActions(
   injected: ReadonlyMap<string, readonly ReservedRegion[]>,
   world: ReadonlyMap<string, Group>,
   order: ListOrder,
+  hasModule: boolean,
 ): Action[] {
   const adds = [...injected].flatMap(([name, regions]) =>
     regions.map((region) => addRegionAction(name, region))
   );
   const looks = [...world].filter(([, { reserved }]) => reserved.length <= MAX_REGIONS_IN_SYSFS)
     .map(([name, group]) => regionsAction(name, group));
-  return [clearRegionsAction, listOrderAction(order), ...adds, ...looks];
+  return hasModule ? [clearRegionsAction, listOrderAction(order), ...adds, ...looks] : looks;
 }
 
 /** Requests that tell whether the module failed to do what it was asked, each `0` when it didn't. */
@@ -90,6 +94,7 @@ export const injectStep = defineStep(
       yield injectAction(group, region);
     }
   },
+  "resvinj",
 );
 
 /** Makes one of the next collections of a group's regions fail with ENOMEM; 1 is the next, 0 none. */
@@ -105,4 +110,5 @@ export const failCollectionStep = defineStep(
   function* (call) {
     yield failCollectionAction(call);
   },
+  "resvinj",
 );
