@@ -41,6 +41,27 @@ for (const [lines, iommu, why] of CONDITIONS) {
   });
 }
 
+const MODULES: readonly [lines: string[], module?: string][] = [
+  [["groups: { A: {}, B: {} }", STEPS]],
+  [['groups: { A: {}, B: { reserved: ["0x1000..0x1fff reserved"] } }', STEPS], "resvinj"],
+  [["list-order: as-written", STEPS], "resvinj"],
+  [['steps: [attach: A, inject: { group: A, reserved: ["0x1000..0x1fff reserved"] }]'], "resvinj"],
+  [["steps: [fail-collection: 1, info]"], "resvinj"],
+  [["steps: [{ fail-collection: 1, in: p1 }]"], "resvinj"],
+  [["groups: { A: {}, B: { iommu: far } }", "iommus: { far: {} }", STEPS], "twodom"],
+];
+
+t.test("what needs a module of ours, and that where there is none", async (t) => {
+  for (const [lines, module] of MODULES) {
+    const scenario = scenarioOf(...lines);
+    t.same(scenario.modules, module === undefined ? [] : [module], lines.join("; "));
+    t.equal(whyNot(scenario, targetOf()), undefined);
+    const why = whyNot(scenario, { ...targetOf(), lackOfModules: "headers are gone" });
+    const needs = `needs guests/${module}, which can't be built: headers are gone`;
+    t.equal(why, module === undefined ? undefined : needs);
+  }
+});
+
 t.test("a machine without groups is a fault of the program", async (t) => {
   t.throws(() => whyNot(scenarioOf(STEPS), { ...targetOf(), groups: [] }), { name: "RangeError" });
 });

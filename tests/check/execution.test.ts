@@ -68,6 +68,15 @@ t.test("all in one batch: the name, a mark before each step, the actions, the cl
   ]);
 });
 
+t.test("a guest that has no module of ours isn't asked for what it does", async (t) => {
+  const played = prepared(scenarioOf("steps: [attach: A]"), { ...targetOf(), lackOfModules: "no headers" });
+  const guest = new StandIn({ replies: repliesOf(answersOf(played, "right")), reset: RESET });
+  const { verdict } = await execute(guest, played.scenario, played.prediction, NAMES, BEFORE);
+  t.equal(verdict, "match");
+  t.same(guest.commands.filter((command) => command.includes("resvinj")), []);
+  t.equal(guest.commands.at(-1), "reset");
+});
+
 t.test("what is right is a match, what the version is known to do is known", async (t) => {
   const condition = BEFORE;
   t.same(await judged(PLAYED, { replies: repliesOf(answersOf(PLAYED, "right")) }), {

@@ -72,6 +72,16 @@ t.test("groups are put behind their IOMMUs before anything else, with numbers of
   t.equal(ranges, "0x10000..0x7fffffff");
 });
 
+t.test("a guest that has no module of ours isn't asked to inject, but shown to have nothing injected", async (t) => {
+  const target = { ...targetOf(), lackOfModules: "headers are gone" };
+  const played = prepared(scenarioOf("groups: { A: {}, B: {} }", "steps: [open: c0]"), target);
+  t.same(textsOf(played).slice(0, 3), [
+    "- regions A",
+    "- regions B",
+    "- parameter allow_unsafe_interrupts=0",
+  ]);
+});
+
 t.test("a refusal is read back too", async (t) => {
   const lines = ["- attach: A", "- map: { iova: 0xfee00000, size: 4KiB }", "  expect: EINVAL"];
   const played = prepared(scenarioOf("steps:", ...lines));
