@@ -1,7 +1,7 @@
 /** A run: all cells of a plan, as many at a time as allowed, told as events. */
 import { type Counts, type Event, type Verdict, zeroCounts } from "../report/events.ts";
 import { runCell } from "./cell.ts";
-import type { PreparedCell } from "./preparation.ts";
+import type { RehearsedCell } from "./rehearsal.ts";
 
 /** Exit codes of the command line. */
 export const EXIT_OK = 0;
@@ -10,7 +10,7 @@ export const EXIT_CANNOT_TEST = 3;
 export const EXIT_INTERRUPTED = 130;
 
 export interface RunOptions {
-  readonly cells: readonly PreparedCell[];
+  readonly cells: readonly RehearsedCell[];
   /** How many guests at a time. */
   readonly jobs: number;
   readonly commandLine: readonly string[];
@@ -40,7 +40,7 @@ export async function runCells(options: RunOptions): Promise<number> {
   const worker = async () => {
     try {
       for (let cell = waiting.shift(); cell && !signal.aborted; cell = waiting.shift()) {
-        await runCell(cell, emit, signal);
+        await runCell(cell.prepare(), emit, signal);
       }
     } catch (error) {
       // The others end, too, and only then does anyone close what they report to.

@@ -4,7 +4,7 @@ import process from "node:process";
 import { type Command, InvalidArgumentError } from "commander";
 import { listRun } from "../check/listing.ts";
 import { planRun } from "../check/plan.ts";
-import { prepareCell, type PreparedCell } from "../check/preparation.ts";
+import { rehearse, type RehearsedCell } from "../check/rehearsal.ts";
 import { EXIT_INTERRUPTED, runCells } from "../check/run.ts";
 import type { Context } from "../components/types.ts";
 import type { WantedAccelerator } from "../guest/accelerator.ts";
@@ -104,7 +104,8 @@ async function run(named: string[], options: Options): Promise<void> {
       limits: { bootTimeoutMs: options.bootTimeout * 1000, replyTimeoutMs: options.replyTimeout * 1000 },
       retries: options.retries,
     }, context);
-    Deno.exitCode = await report(plans.map(prepareCell), options, outDir, interruption.signal);
+    const cells = rehearse(plans, context.progress);
+    Deno.exitCode = await report(cells, options, outDir, interruption.signal);
   } catch (error) {
     if (!interruption.signal.aborted || !isAbort(error)) throw error;
     Deno.exitCode = EXIT_INTERRUPTED;
@@ -160,7 +161,7 @@ async function list(wish: Awaited<ReturnType<typeof wishOf>>, context: Context):
 
 /** Runs the cells and tells of them on standard output, on standard error and in the folder. */
 async function report(
-  cells: readonly PreparedCell[],
+  cells: readonly RehearsedCell[],
   { jobs }: Options,
   outDir: string,
   signal: AbortSignal,

@@ -1,6 +1,6 @@
 /** What failed is played again on fresh guests, and nothing of it is hidden. */
 import t from "#tap";
-import { prepareCell } from "../../harness/check/preparation.ts";
+import { rehearse } from "../../harness/check/rehearsal.ts";
 import { runCells } from "../../harness/check/run.ts";
 import type { Event } from "../../harness/report/events.ts";
 import { parseScenarios } from "../../harness/scenario/scenario.ts";
@@ -37,7 +37,7 @@ async function run(
     if (guest === interruptAt) interruption.abort();
   });
   const exitCode = await runCells({
-    cells: [prepareCell(cell)],
+    cells: rehearse([cell], () => {}),
     jobs: 1,
     commandLine: [],
     version: "0",

@@ -1,6 +1,6 @@
 import t from "#tap";
 import type { CellPlan } from "../../harness/check/cell_plan.ts";
-import { prepareCell } from "../../harness/check/preparation.ts";
+import { rehearse } from "../../harness/check/rehearsal.ts";
 import { runCells, Tally } from "../../harness/check/run.ts";
 import { CannotTestError } from "../../harness/errors.ts";
 import { GuestLost } from "../../harness/guest/guest_lost.ts";
@@ -116,7 +116,7 @@ function cell(id: string, artifactsDir: string, start: () => Error): CellPlan {
 async function run(plans: readonly CellPlan[], jobs = 1, interruption = new AbortController()) {
   const events: Event[] = [];
   const exitCode = await runCells({
-    cells: plans.map(prepareCell),
+    cells: rehearse(plans, () => {}),
     jobs,
     commandLine: ["run"],
     version: "0.0.0",

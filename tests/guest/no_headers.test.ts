@@ -4,7 +4,7 @@ import t from "#tap";
 import type { CellPlan } from "../../harness/check/cell_plan.ts";
 import { GuestKit } from "../../harness/check/guest_kit.ts";
 import { planRun } from "../../harness/check/plan.ts";
-import { prepareCell } from "../../harness/check/preparation.ts";
+import { rehearse } from "../../harness/check/rehearsal.ts";
 import { runCells } from "../../harness/check/run.ts";
 import { loadAllScenarios, loadMachinesNamed, loadPins } from "../../harness/cli/configs.ts";
 import { defaultCacheDir } from "../../harness/components/cache.ts";
@@ -31,7 +31,7 @@ t.test("a guest without our modules plays what needs none, and the others are sk
   const plan = await planWithoutModules(await outDir(t));
   const events: Event[] = [];
   const exitCode = await runCells({
-    cells: [prepareCell(plan)],
+    cells: rehearse([plan], () => {}),
     jobs: 1,
     commandLine: [],
     version: "1",
