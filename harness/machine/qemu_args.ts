@@ -106,11 +106,15 @@ function bridgeOptions({ kind, bus, hasAcs, isTranslated }: Bridge, number: numb
 /**
  * Why this QEMU can't make the machine; undefined when it can. virtio-iommu has had a width since 9.0, the
  * first-stage widths of VT-d are not offered here at all. Ports without ACS went with the machines of old that
- * had them. [seen with QEMU 11.1.3, not with 10.0.13; which version between is not known]
+ * had them. [seen with QEMU 11.1.3, not with 10.0.13; which version between is not known] An amd-iommu that no
+ * kernel boots with was seen with 10.0.2, with and without interrupt remapping, and not with 10.0.13.
  */
 export function unsupported({ iommu, bridges }: Machine, qemu: Version): string | undefined {
   const needsBarePort = bridges.some(({ kind, hasAcs }) => kind === "pcie-root-port" && !hasAcs);
   if (needsBarePort && isFrom(qemu, "11.0")) return "pcie-root-port has no disable-acs from QEMU 11.0 on";
+  if (iommu.kind === "amd" && isFrom(qemu, "10.0.2") && !isFrom(qemu, "10.0.3")) {
+    return "amd-iommu of QEMU 10.0.2 loses the timer's interrupts, without which no kernel boots";
+  }
   const needsWidth = iommu.kind === "virtio" && iommu.addressBits !== undefined;
   return needsWidth && !isFrom(qemu, "9.0") ? "virtio-iommu has no aw-bits before QEMU 9.0" : undefined;
 }
