@@ -14,7 +14,7 @@ import { failuresOf } from "./tap_output.ts";
 
 const NEWEST = "debian:6.12";
 const KERNELS = ["debian:6.1", NEWEST];
-const MACHINES: readonly MachineName[] = ["intel-iommu", "amd-iommu", "virtio-iommu"];
+const MACHINES: readonly MachineName[] = ["intel-iommu", "amd-iommu", "virtio-iommu", "amd-ivmd"];
 /** Mutants per guest: few enough to keep all processors busy, enough for a boot not to matter. */
 const SHARE = 40;
 /** Guests at a time: each keeps one processor busy. */

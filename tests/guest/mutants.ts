@@ -2,7 +2,7 @@
 import type { Edit } from "./mutant.ts";
 
 /** A machine of configs/machines on which mutants are tried. */
-export type MachineName = "intel-iommu" | "amd-iommu" | "virtio-iommu";
+export type MachineName = "intel-iommu" | "amd-iommu" | "virtio-iommu" | "amd-ivmd";
 
 export interface Mutant {
   readonly name: string;
@@ -77,6 +77,36 @@ export const MUTANTS: readonly Mutant[] = [
       by: "!region",
     }],
     guards: ["seed/relaxable-regions-dont-conflict"],
+  },
+  {
+    name: "direct-not-excluded",
+    fault: "what firmware wants mapped one to one stays in the list",
+    edits: [{
+      in: "vfio_iommu_resv_exclude",
+      replace: "resv->type == IOMMU_RESV_DIRECT_RELAXABLE",
+      by: "resv->type <= IOMMU_RESV_DIRECT_RELAXABLE",
+    }],
+    guards: [
+      "firmware/regions-come-and-go",
+      "firmware/the-region-is-there-first",
+      "firmware/an-exclusion",
+      "firmware/a-region-of-one-function",
+      "firmware/a-region-of-a-range-of-devices",
+    ],
+    machine: "amd-ivmd",
+    kernels: ["debian:6.1"],
+  },
+  {
+    name: "direct-doesnt-conflict",
+    fault: "a mapping lies where firmware wants another",
+    edits: [{
+      in: "vfio_iommu_resv_conflict",
+      replace: "region->type == IOMMU_RESV_DIRECT_RELAXABLE",
+      by: "region->type <= IOMMU_RESV_DIRECT_RELAXABLE",
+    }],
+    guards: ["firmware/regions-come-and-go", "firmware/mappings-beside-a-region", "firmware/an-exclusion"],
+    machine: "amd-ivmd",
+    kernels: ["debian:6.1"],
   },
   {
     name: "exclude-from-one-range-only",

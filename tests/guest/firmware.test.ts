@@ -1,0 +1,127 @@
+// deadline: 300 s
+/** Regions that firmware reserves: tables of one's own in real guests, and guests that don't get them. */
+import t from "#tap";
+import type { GuestPlan } from "../../harness/check/cell_plan.ts";
+import { type OwnTable, tableArchive } from "../../harness/check/firmware_tables.ts";
+import { planRun } from "../../harness/check/plan.ts";
+import { prepareCell } from "../../harness/check/preparation.ts";
+import { runCells } from "../../harness/check/run.ts";
+import { loadAllScenarios, loadAllSuites, loadMachinesNamed, loadPins } from "../../harness/cli/configs.ts";
+import { defaultCacheDir } from "../../harness/components/cache.ts";
+import { concatenatedArchives } from "../../harness/guest/initramfs.ts";
+import { withIvmds } from "../../harness/machine/acpi/ivrs.ts";
+import { parseFirmwareRegion } from "../../harness/machine/acpi/region.ts";
+import type { Event } from "../../harness/report/events.ts";
+import { selectScenarios } from "../../harness/scenario/suite.ts";
+import { runGuests } from "./command.ts";
+import { outDir } from "./out_dir.ts";
+import { deviationsIn, failuresOf } from "./tap_output.ts";
+
+const MACHINES = ["amd-ivmd", "amd-ivmd-all", "intel-rmrr"];
+/** Who gives devices with direct regions away, and who doesn't. */
+const KERNELS = ["debian:6.1", "debian:6.12"];
+
+/** The suite, and what known faults have to do with firmware. */
+const WANTED = ["firmware", "deviations/sticky-edges-of-firmware"];
+
+const scenarios = selectScenarios(await loadAllScenarios(), await loadAllSuites(), WANTED);
+
+t.test("every scenario of the suite, on kernels that give such devices away and kernels that don't", async (t) => {
+  const options = [
+    ...KERNELS.flatMap((kernel) => ["--kernel", kernel]),
+    ...MACHINES.flatMap((machine) => ["--machine", machine]),
+  ];
+  const { code, stderr, tap } = await runGuests([...options, "--out", await outDir(t), ...WANTED]);
+  t.equal(code, 0, "exit code", { stderr });
+  t.same(tap.faults, []);
+  t.equal(tap.cells.length, KERNELS.length * MACHINES.length);
+  t.same(tap.cells.flatMap(failuresOf), []);
+  const points = tap.cells.flatMap(({ points }) => points);
+  t.same([...deviationsIn(points)], ["sticky-edges"]);
+  const played = new Set(points.filter(({ skip }) => skip === undefined).map(({ name }) => name));
+  const unplayed = scenarios.filter(({ id, when }) => !when.kernel?.includes("<5.19") && !played.has(id));
+  t.same(unplayed.map(({ id }) => id), []);
+});
+
+/** Runs a cell of amd-ivmd whose guest gets another table than planned, and tells what came of it. */
+async function runWith(
+  t: Parameters<typeof outDir>[0],
+  change: (table: OwnTable) => OwnTable,
+): Promise<{ exitCode: number; events: Event[] }> {
+  const { qemu, "qemu-instead": instead } = await loadPins();
+  const cells = (await loadMachinesNamed(["amd-ivmd"])).map((machine) => ({
+    kernel: "debian:6.12",
+    qemu,
+    machine,
+  }));
+  const plans = await planRun({
+    cells,
+    coversPairs: false,
+    instead: { [qemu]: instead },
+    scenarios: scenarios.slice(0, 1),
+    modules: [],
+    accelerator: "auto",
+    repeatedOptions: [],
+    outDir: await outDir(t),
+    limits: { bootTimeoutMs: 60_000, replyTimeoutMs: 20_000 },
+    retries: 0,
+  }, { cacheDir: defaultCacheDir(), progress: () => {} });
+  const events: Event[] = [];
+  const exitCode = await runCells({
+    cells: plans.map((plan) =>
+      prepareCell({ ...plan, guestPlan: async (dir) => await exchanged(await plan.guestPlan(dir), change) })
+    ),
+    jobs: 1,
+    commandLine: [],
+    version: "",
+    signal: new AbortController().signal,
+    emit: (event) => events.push(event),
+  });
+  return { exitCode, events };
+}
+
+/** The initramfs with another table in front. */
+async function exchanged(plan: GuestPlan, change: (table: OwnTable) => OwnTable): Promise<GuestPlan> {
+  const { table, initramfs } = plan;
+  if (!table) throw new Error("the machine has no table of its own");
+  const changed = change(table);
+  const rest = (await Deno.readFile(initramfs)).subarray(tableArchive(table).length);
+  await Deno.writeFile(initramfs, concatenatedArchives(tableArchive(changed), rest));
+  return { ...plan, table: changed };
+}
+
+t.test("a table that is no newer than QEMU's isn't taken, which is a fault of the harness", async (t) => {
+  const { exitCode, events } = await runWith(t, (table) => {
+    const bytes = Uint8Array.from(table.bytes);
+    // The OEM revision, and what it adds to the checksum.
+    bytes[24]! -= 1;
+    bytes[9]! += 1;
+    return { ...table, bytes };
+  });
+  t.equal(exitCode, 3);
+  t.match(events.find(({ type }) => type === "cell-end"), {
+    fault: {
+      verdict: "harness-fault",
+      text: /^the kernel has not taken the IVRS table of the machine: what it has is QEMU's own$/,
+    },
+  });
+});
+
+t.test("a table that doesn't say what was predicted is seen before any scenario", async (t) => {
+  const { exitCode, events } = await runWith(t, (table) => ({
+    ...table,
+    bytes: withIvmds(Uint8Array.from(table.qemus), [
+      parseFirmwareRegion("0x40000000..0x4000efff unity for 00:04.0"),
+    ]),
+  }));
+  t.equal(exitCode, 1);
+  t.match(events.find(({ type }) => type === "world-checked"), {
+    verdict: "mismatch",
+    failure: {
+      text: /^regions G1$/,
+      predicted: /0x40000000\.\.0x4000ffff:direct/,
+      observed: /0x40000000\.\.0x4000efff:direct/,
+    },
+  });
+  t.match(events.find(({ type }) => type === "scenario-end"), { verdict: "skip" });
+});
