@@ -4,7 +4,7 @@ import t from "#tap";
 import type { GuestPlan } from "../../harness/check/cell_plan.ts";
 import { type OwnTable, tableArchive } from "../../harness/check/firmware_tables.ts";
 import { planRun } from "../../harness/check/plan.ts";
-import { prepareCell } from "../../harness/check/preparation.ts";
+import { rehearse } from "../../harness/check/rehearsal.ts";
 import { runCells } from "../../harness/check/run.ts";
 import { loadAllScenarios, loadAllSuites, loadMachinesNamed, loadPins } from "../../harness/cli/configs.ts";
 import { defaultCacheDir } from "../../harness/components/cache.ts";
@@ -68,8 +68,12 @@ async function runWith(
   }, { cacheDir: defaultCacheDir(), progress: () => {} });
   const events: Event[] = [];
   const exitCode = await runCells({
-    cells: plans.map((plan) =>
-      prepareCell({ ...plan, guestPlan: async (dir) => await exchanged(await plan.guestPlan(dir), change) })
+    cells: rehearse(
+      plans.map((plan) => ({
+        ...plan,
+        guestPlan: async (dir) => await exchanged(await plan.guestPlan(dir), change),
+      })),
+      () => {},
     ),
     jobs: 1,
     commandLine: [],
