@@ -8,6 +8,7 @@ import { currentProcess, lockFault } from "./process.ts";
 import { insideOneRange } from "./range_list.ts";
 import type { Semantics } from "./semantics.ts";
 import type { Outcome, State, Type1 } from "./state.ts";
+import { isRefused } from "./type1.ts";
 import { withMappingAdded, withMappingsReplaced, withType1 } from "./type1_state.ts";
 
 export const MAP_READ = 1;
@@ -65,17 +66,28 @@ export function mapDma(state: State, key: string, request: MapRequest): Outcome 
   if (late) return { state, answer: refused(late) };
   const { iova, size } = request;
   const { space, firstSpace: madeBy } = currentProcess(state);
-  const pinned = pinBacking(state, request);
+  const pinned = pinAndMap(state, type1, request);
   const lockedPages = typeof pinned === "string" ? 0n : pinned;
   const mapping = { iova, size, lockedPages, space, madeBy, isInvalid: false, staleBits: 0n };
   const tree = growsTree(semantics) ? grownBy(type1.tree, mapping) : undefined;
   if (typeof pinned === "string") {
-    // The mapping is in the tree when its memory is looked at; taken out again, it leaves the others turned.
+    // The mapping is in the tree when it is tried; taken out again, it leaves the others turned.
     const turns = tree !== undefined && type1.mappings.length > 0;
     const after = turns ? withType1(state, key, { ...type1, tree: prunedBy(tree, mapping) }) : state;
     return { state: after, answer: refused(pinned) };
   }
   return { state: withType1(state, key, withMappingAdded(type1, mapping, tree)), answer: ok() };
+}
+
+/**
+ * Pins the memory, and maps each piece in all domains before it pins the next. [spec §4.2]
+ * @throws RangeError where both would fail: which does first depends on how the memory lies
+ */
+function pinAndMap(state: State, type1: Type1, request: MapRequest): bigint | Errno {
+  const pinned = pinBacking(state, request);
+  if (!isRefused(state, type1, rangeOf(request))) return pinned;
+  if (typeof pinned === "bigint") return "ERANGE";
+  throw new RangeError("an IOMMU refuses it, and its memory can't be pinned: which is first can't be known");
 }
 
 function pinBacking(state: State, { size, flags, vaddr, backing }: MapRequest): bigint | Errno {

@@ -8,8 +8,8 @@ import {
   resizeToAperture,
 } from "./iova_list.ts";
 import { leak } from "./locked_memory.ts";
-import { conflictsWith } from "./mappings.ts";
-import { hull, type Range, type RangeList, U64_MAX } from "./range_list.ts";
+import { conflictsWith, isHidden, rangeOf } from "./mappings.ts";
+import { hull, overlaps, type Range, type RangeList, U64_MAX } from "./range_list.ts";
 import type { ReservedRegion } from "./reserved.ts";
 import { type Domain, entryOf, type State, type Type1 } from "./state.ts";
 import type { Iommu } from "./world.ts";
@@ -56,7 +56,8 @@ function collectRegions(state: State, group: string): [State, readonly ReservedR
  * order that decides which errno wins. [spec §2.1; kernel: vfio_iommu_type1_attach_group]
  *
  * @returns the new backend, or EBUSY (a mapping without vaddr), EINVAL (conflict, nothing left), ENOMEM
- * (regions not collected), EPERM (kept by its driver, interrupts not isolated); then the caller keeps the old one [spec §2.2]
+ * (regions not collected), EPERM (kept by its driver, interrupts not isolated), ERANGE (a mapping that the new
+ * domain can't take); then the caller keeps the old one [spec §2.2]
  */
 export function attachGroup(state: State, type1: Type1, group: string): Attached {
   const { aperture, isolatesInterrupts } = iommuOf(state, group);
@@ -72,8 +73,22 @@ export function attachGroup(state: State, type1: Type1, group: string): Attached
   const list = excludeReserved(resizeToAperture(type1.list, aperture), regions);
   if (list.length === 0) return { state: after, result: "EINVAL" };
   if (!isolatesInterrupts && !state.allowUnsafeInterrupts) return { state: after, result: "EPERM" };
-  return { state: after, result: { ...type1, list, domains: join(state, type1.domains, group) } };
+  const domains = join(state, type1.domains, group);
+  const isNew = domains.length > type1.domains.length;
+  if (isNew && !canReplay(state, type1, iommuOf(state, group))) return { state: after, result: "ERANGE" };
+  return { state: after, result: { ...type1, list, domains } };
 }
+
+/** Whether a new domain takes all mappings; those that the kernel can't see aren't tried. [spec §2.1 row 19, §2.7] */
+const canReplay = ({ semantics }: State, { mappings }: Type1, iommu: Iommu): boolean =>
+  !mappings.some((mapping) => !isHidden(semantics, mapping) && refuses(iommu, rangeOf(mapping)));
+
+/** Whether some domain can't take a mapping of the range. [spec §4.2] */
+export const isRefused = (state: State, { domains }: Type1, range: Range): boolean =>
+  domains.some(({ groups }) => groups.some((group) => refuses(iommuOf(state, group), range)));
+
+const refuses = (iommu: Iommu, range: Range): boolean =>
+  iommu.refuses !== undefined && overlaps(iommu.refuses, range);
 
 /** Puts the group into the first domain that takes it, or into one of its own. [spec §2.7] */
 function join(state: State, domains: readonly Domain[], group: string): readonly Domain[] {

@@ -17,6 +17,8 @@ export interface Iommu {
   readonly enforcesCoherency: boolean;
   /** The driver itself keeps a device that requires a direct region to its default domain. [spec §9.2] */
   readonly locksDirectDevices: boolean;
+  /** Addresses at which its driver fails to map anything, with ERANGE. [spec §2.1 row 19, §4.2] */
+  readonly refuses?: Range;
   /** How the driver refuses a domain for nested translation; no x86 driver under QEMU grants one. [spec §1.5] */
   readonly nestingRefusal: Errno;
 }

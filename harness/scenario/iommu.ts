@@ -16,6 +16,9 @@ export const IOMMU_NEEDS = z.strictObject({
     ),
   "page-sizes": ADDRESS.optional()
     .describe("The sum of its page sizes, such as 4KiB+2MiB; left out, those of the machine's"),
+  coherent: z.boolean().optional()
+    .describe("Whether its domains enforce cache coherency; left out, as the machine's"),
+  refuses: z.string().optional().describe("START..LAST where it fails to map anything, with ERANGE"),
 }).describe("An IOMMU beside the machine's own, whose groups have domains of their own");
 
 /** What a scenario says of an IOMMU. */
@@ -31,6 +34,8 @@ export function describedIommu(name: string, needs: IommuNeeds, own: Iommu, symb
     name: `${own.name}/${name}`,
     aperture: apertureOf(needs, own, symbols),
     pageSizes: pageSizesOf(needs, own, symbols),
+    enforcesCoherency: needs.coherent ?? own.enforcesCoherency,
+    ...(needs.refuses === undefined ? {} : { refuses: parseRange(needs.refuses, symbols) }),
   };
 }
 

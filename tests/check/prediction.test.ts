@@ -66,7 +66,7 @@ t.test("groups are put behind their IOMMUs before anything else, with numbers of
   const names = { groupNumber: (group: string) => (group === "B" ? 7 : 3), device: () => "" };
   t.same(played.prediction.actions.slice(0, 2).map(({ action }) => action.command(names)), [
     "write /sys/module/twodom/parameters/clear 1",
-    "write /sys/module/twodom/parameters/add 7 1 0x10000 0x7fffffff 0x40201000",
+    "write /sys/module/twodom/parameters/add 7 1 0x10000 0x7fffffff 0x40201000 not-coherent",
   ]);
   const ranges = played.prediction.actions.at(-1)?.right.values["c0.ranges"];
   t.equal(ranges, "0x10000..0x7fffffff");
