@@ -1,4 +1,5 @@
 /** Faults that somebody could make in vfio_iommu_type1.c, and the scenarios that are there to find them. */
+import { DOMAIN_MUTANTS } from "./domain_mutants.ts";
 import type { Edit } from "./mutant.ts";
 
 /** A machine of configs/machines on which mutants are tried. */
@@ -657,13 +658,6 @@ export const MUTANTS: readonly Mutant[] = [
     guards: ["type1/a-bad-last-page"],
   },
   {
-    name: "domains-not-unwound",
-    fault: "what one domain refuses stays in the others",
-    edits: [{ in: "vfio_iommu_map", replace: "iommu_unmap(d->domain, iova, npage << PAGE_SHIFT);", by: "" }],
-    guards: [],
-    unreachable: "all groups of a stock guest share one domain",
-  },
-  {
     name: "not-coherent",
     fault: "mappings don't ask for coherent access",
     edits: [{ in: "vfio_iommu_map", replace: "prot | IOMMU_CACHE", by: "prot" }],
@@ -759,24 +753,6 @@ export const MUTANTS: readonly Mutant[] = [
     unreachable: "a bitmap must have a bit for something, and unmapping all must have no size",
   },
   {
-    name: "apertures-apart",
-    fault: "a domain whose aperture lies apart from the list is let in",
-    edits: [{
-      in: "vfio_iommu_aper_conflict",
-      replace: "start > last->end || end < first->start",
-      by: "!first",
-    }],
-    guards: [],
-    unreachable: "all groups of a stock guest have the same aperture",
-  },
-  {
-    name: "aperture-cuts-mappings",
-    fault: "a narrower aperture may leave mappings outside",
-    edits: [{ in: "vfio_iommu_aper_conflict", replace: "if (start > first->start) {", by: "if (!iommu) {" }],
-    guards: [],
-    unreachable: "all groups of a stock guest have the same aperture",
-  },
-  {
     name: "aperture-deletes-ranges",
     fault: "ranges above the aperture's start are deleted",
     edits: [{ in: "vfio_iommu_aper_resize", replace: "if (start < node->start)\n\t\t\tbreak;", by: "" }],
@@ -787,13 +763,6 @@ export const MUTANTS: readonly Mutant[] = [
     fault: "a range that ends with the aperture is deleted",
     edits: [{ in: "vfio_iommu_aper_resize", replace: "end <= node->end", by: "end < node->end" }],
     guards: ["seed/region-group-joins-a-domain"],
-  },
-  {
-    name: "aperture-not-expanded",
-    fault: "the aperture stays narrow when its domain goes",
-    edits: [{ in: "vfio_iommu_aper_expand", replace: "node->end = end;", by: ";" }],
-    guards: [],
-    unreachable: "all groups of a stock guest share one domain, and the list goes with it",
   },
   {
     name: "copy-loses-a-byte",
@@ -896,13 +865,6 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [{ in: "vfio_test_domain_fgsp", replace: "domain->fgsp = true;", by: ";" }],
     guards: [],
     unreachable: "it only decides how many pages are unmapped at a time",
-  },
-  {
-    name: "replay-in-one-piece",
-    fault: "a new domain gets mappings as if their memory were contiguous",
-    edits: [{ in: "vfio_iommu_replay", replace: "p == iommu_iova_to_phys(d->domain, i)", by: "p" }],
-    guards: [],
-    unreachable: "all groups of a stock guest share one domain, so that none is filled later",
   },
   {
     name: "limit-of-mappings-ignored",
@@ -1036,4 +998,5 @@ export const MUTANTS: readonly Mutant[] = [
     guards: [],
     unreachable: "only mediated devices wait for UNMAP",
   },
+  ...DOMAIN_MUTANTS,
 ];
