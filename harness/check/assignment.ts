@@ -1,7 +1,7 @@
 /** Which group of the machine plays which group of a scenario. */
 import { ConfigError } from "../config.ts";
 import { U64_MAX } from "../model/range_list.ts";
-import { type ReservedRegion, sortRegions } from "../model/reserved.ts";
+import { isMsi, type ReservedRegion, sortRegions } from "../model/reserved.ts";
 import { entryOf } from "../model/state.ts";
 import type { KernelVersion } from "../model/version.ts";
 import type { MachineGroup } from "../machine/predicted.ts";
@@ -40,7 +40,7 @@ export interface Target {
 
 /** Why the scenario makes no sense here, in words; undefined when it does. */
 export function whyNot({ when, groups: needs, modules }: Scenario, target: Target): string | undefined {
-  const { iommu } = plainGroupOf(target);
+  const { iommu, reserved } = plainGroupOf(target);
   if (when.iommu && !when.iommu.some((kind) => kind === target.iommuKind)) {
     return `needs IOMMU ${when.iommu.join(" or ")}`;
   }
@@ -51,6 +51,14 @@ export function whyNot({ when, groups: needs, modules }: Scenario, target: Targe
   const bits = when["address-bits"];
   if (bits !== undefined && iommu.aperture.last !== (1n << bits) - 1n) {
     return `needs an aperture of ${bits} bits`;
+  }
+  const isBounded = iommu.aperture.last < U64_MAX;
+  if (when.bounded !== undefined && when.bounded !== isBounded) {
+    return when.bounded ? "needs an aperture that ends below 2^64" : "needs an aperture that ends at 2^64";
+  }
+  const hasOnlyMsi = reserved.length === 1 && reserved.every(isMsi);
+  if (when["only-msi"] !== undefined && when["only-msi"] !== hasOnlyMsi) {
+    return `needs a machine with ${when["only-msi"] ? "no" : "a"} region beside the interrupt window`;
   }
   const bound = when.kernel?.find((bound) => !isWithin(target.version, bound));
   if (bound !== undefined) return `needs a kernel ${bound}`;
@@ -122,12 +130,19 @@ function pretendedIommus(
   return pretended;
 }
 
-/** Named addresses of a machine: the first and the last that its IOMMU translates, and the highest of all. */
-const symbolsOf = ({ iommu: { aperture } }: Group): Symbols => ({
-  bottom: aperture.start,
-  top: aperture.last,
-  max: U64_MAX,
-});
+/**
+ * Named addresses of a machine: the first and the last that its IOMMU translates, the first and the last to which
+ * devices write their interrupts, and the highest of all.
+ */
+function symbolsOf({ iommu: { aperture }, reserved }: Group): Symbols {
+  const window = reserved.find(isMsi);
+  return {
+    bottom: aperture.start,
+    top: aperture.last,
+    ...(window ? { msi: window.start, msilast: window.last } : {}),
+    max: U64_MAX,
+  };
+}
 
 function plainGroupOf({ groups }: Target): Group {
   const first = groups.find(({ name }) => name === undefined) ?? groups[0];

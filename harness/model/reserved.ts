@@ -17,6 +17,9 @@ export interface ReservedRegion extends Range {
  */
 export const isExcluded = (region: ReservedRegion): boolean => region.kind !== "direct-relaxable";
 
+/** Whether devices write their interrupts there. */
+export const isMsi = ({ kind }: ReservedRegion): boolean => kind === "msi" || kind === "sw-msi";
+
 /** The kind as sysfs prints it: both MSI kinds read `msi`. [spec §9.1] */
 export const sysfsKind = (kind: ReservedKind): string => (kind === "sw-msi" ? "msi" : kind);
 

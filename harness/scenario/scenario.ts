@@ -23,9 +23,12 @@ const GROUP_NEEDS = z.strictObject({
 }).describe("What the group must be like");
 
 const CONDITIONS = z.strictObject({
-  iommu: z.array(z.enum(["intel", "amd", "virtio"])).optional(),
+  iommu: z.array(z.enum(["intel", "amd", "virtio", "smmuv3"])).optional(),
   "interrupts-isolated": z.boolean().optional(),
   "address-bits": z.bigint().optional().describe("Width of the aperture"),
+  bounded: z.boolean().optional().describe("Whether the aperture ends below 2^64"),
+  "only-msi": z.boolean().optional()
+    .describe("Whether the machine's groups have the interrupt window as their only region"),
   kernel: z.array(VERSION_BOUND).optional(),
   options: z.array(z.string().regex(/^CONFIG_[A-Z0-9_]+$/, "write an option such as CONFIG_BLK_DEV_RAM"))
     .optional().describe("What the kernel must be built with"),

@@ -17,6 +17,14 @@ const CONDITIONS: readonly [lines: string, iommu: string, why: string | undefine
   ["when: { address-bits: 39 }", VIRTIO, undefined],
   ["when: { address-bits: 64 }", AMD, undefined],
   ["when: { address-bits: 64 }", INTEL, "needs an aperture of 64 bits"],
+  ["when: { bounded: true }", INTEL, undefined],
+  ["when: { bounded: true }", AMD, "needs an aperture that ends below 2^64"],
+  ["when: { bounded: false }", AMD, undefined],
+  ["when: { bounded: false }", INTEL, "needs an aperture that ends at 2^64"],
+  ["when: { only-msi: true }", VIRTIO, undefined],
+  ["when: { only-msi: true }", AMD, "needs a machine with no region beside the interrupt window"],
+  ["when: { only-msi: false }", AMD, undefined],
+  ["when: { only-msi: false }", INTEL, "needs a machine with a region beside the interrupt window"],
   ['when: { kernel: [">=6.12.117", "<6.13"] }', INTEL, undefined],
   ['when: { kernel: ["<6.12.117"] }', INTEL, "needs a kernel <6.12.117"],
   ['when: { kernel: ["<7.3", ">=6.12.118"] }', INTEL, "needs a kernel >=6.12.118"],
@@ -101,10 +109,12 @@ for (const [order, regions] of ORDERS) {
   });
 }
 
-t.test("symbols are those of the aperture", async (t) => {
+t.test("symbols are those of the aperture and of the interrupt window", async (t) => {
   t.same(assignGroups(scenarioOf(STEPS), targetOf()).symbols, {
     bottom: 0n,
     top: 0x7fffffffffn,
+    msi: 0xfee00000n,
+    msilast: 0xfeefffffn,
     max: 2n ** 64n - 1n,
   });
   const groups = 'groups: { A: { reserved: ["top-0xfff..top reserved"] } }';

@@ -133,7 +133,7 @@ const FAULTS: readonly [name: string, text: string, message: string | RegExp][] 
   [
     "bad symbol",
     header("steps:\n  - attach: A\n  - map: { iova: end, size: 4KiB }"),
-    /^seed\/a\.yaml:5:5: map: .*: no address is called end; there are bottom, top, max$/,
+    /^seed\/a\.yaml:5:5: map: .*: no address is called end; there are bottom, top, msi, msilast, max$/,
   ],
   [
     "bad region",
