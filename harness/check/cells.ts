@@ -1,7 +1,8 @@
 /** Cells: each kernel and QEMU that is wanted is looked up once, and each cell that can't be says why. */
 import { NotInArchiveError } from "../components/component_error.ts";
 import type { QemuPreview } from "../components/preview.ts";
-import type { Context, Kernel as WholeKernel } from "../components/types.ts";
+import { kernelSpecFor } from "../components/spec.ts";
+import type { Architecture, Context, Kernel as WholeKernel } from "../components/types.ts";
 import { CannotTestError } from "../errors.ts";
 import type { Machine } from "../machine/machine.ts";
 import { unsupported } from "../machine/qemu_args.ts";
@@ -28,12 +29,14 @@ export interface Wish {
 }
 
 /** What must be known of a kernel; its configuration is only once it was fetched. */
-export type KernelFacts = Pick<WholeKernel, "spec" | "version"> & Partial<Pick<WholeKernel, "config">>;
+export type KernelFacts =
+  & Pick<WholeKernel, "spec" | "version" | "arch">
+  & Partial<Pick<WholeKernel, "config">>;
 
 /** How specs are looked up: completely, or only as far as a list of cells needs. */
 export interface Lookup<Kernel, Qemu> {
   kernel(spec: string, context: Context): Promise<Kernel>;
-  qemu(spec: string, context: Context): Promise<Qemu>;
+  qemu(spec: string, arch: Architecture, context: Context): Promise<Qemu>;
   /** Why nothing can be built for a kernel to load, if so. */
   lackOfHeaders(kernel: Kernel, context: Context): Promise<string | undefined>;
 }
@@ -51,7 +54,8 @@ export interface Cell<Kernel, Qemu> {
 }
 
 /**
- * The cells of a run, in the order in which they are wanted. A cell that is wanted twice is one cell.
+ * The cells of a run, in the order in which they are wanted. A cell that is wanted twice is one cell. A machine's
+ * architecture decides which QEMU is meant, and which kernel where the spec names none.
  * @throws UsageError, CannotTestError
  */
 export async function settleCells<Kernel extends KernelFacts, Qemu extends QemuPreview>(
@@ -60,15 +64,17 @@ export async function settleCells<Kernel extends KernelFacts, Qemu extends QemuP
   context: Context,
 ): Promise<Cell<Kernel, Qemu>[]> {
   const qemus = new Map<string, Qemu>();
-  for (const spec of new Set(cells.map(({ qemu }) => qemu))) {
-    qemus.set(spec, await withInstead(spec, instead, lookup.qemu, context));
+  const qemuKey = ({ qemu, machine: { arch } }: WantedCell) => `${qemu} ${arch}`;
+  for (const [key, { qemu, machine }] of new Map(cells.map((cell) => [qemuKey(cell), cell]))) {
+    const find = (spec: string) => lookup.qemu(spec, machine.arch, context);
+    qemus.set(key, await withInstead(qemu, instead, find, context));
   }
   const kernels = new Map<string, Kernel>();
-  for (const spec of new Set(cells.map(({ kernel }) => kernel))) {
-    kernels.set(spec, await lookup.kernel(spec, context));
-  }
-  const settled = cells.map(({ machine, excluded, ...specs }) => {
-    const [kernel, qemu] = [kernels.get(specs.kernel), qemus.get(specs.qemu)];
+  const kernelKey = ({ kernel, machine }: WantedCell) => kernelSpecFor(machine.arch, kernel);
+  for (const spec of new Set(cells.map(kernelKey))) kernels.set(spec, await lookup.kernel(spec, context));
+  const settled = cells.map((cell) => {
+    const { machine, excluded } = cell;
+    const [kernel, qemu] = [kernels.get(kernelKey(cell)), qemus.get(qemuKey(cell))];
     if (!kernel || !qemu) throw new RangeError("every spec was looked up");
     const skip = excluded ?? whyNoCell(kernel, qemu, machine);
     return { id: cellId(kernel, qemu, machine), kernel, qemu, machine, skip };
@@ -90,16 +96,16 @@ export async function settleCells<Kernel extends KernelFacts, Qemu extends QemuP
 async function withInstead<Qemu>(
   spec: string,
   instead: Wish["instead"],
-  find: (spec: string, context: Context) => Promise<Qemu>,
+  find: (spec: string) => Promise<Qemu>,
   context: Context,
 ): Promise<Qemu> {
   try {
-    return await find(spec, context);
+    return await find(spec);
   } catch (error) {
     const other = instead[spec];
     if (!(error instanceof NotInArchiveError) || other === undefined) throw error;
     context.progress(`${error.message}; using ${other} instead`);
-    return await find(other, context);
+    return await find(other);
   }
 }
 
@@ -127,6 +133,9 @@ const cellId = (kernel: KernelFacts, qemu: QemuPreview, machine: Machine): strin
 
 /** Why there can be no such guest; undefined when there can, as far as the kernel's configuration is known. */
 function whyNoCell(kernel: KernelFacts, qemu: QemuPreview, machine: Machine): string | undefined {
+  if (kernel.arch !== machine.arch) {
+    return `${kernel.spec} is for ${kernel.arch}, the machine is ${machine.arch}`;
+  }
   const missing = kernel.config && missingOption(kernel.config, machine);
   if (missing !== undefined) return `${kernel.spec} is built without ${missing}`;
   return unsupported(machine, versionOf("QEMU", qemu));

@@ -31,6 +31,7 @@ const IOMMU = {
   intel: { option: "CONFIG_INTEL_IOMMU", modules: [] },
   amd: { option: "CONFIG_AMD_IOMMU", modules: [] },
   virtio: { option: "CONFIG_VIRTIO_IOMMU", modules: ["virtio-iommu"] },
+  smmuv3: { option: "CONFIG_ARM_SMMU_V3", modules: [] },
 } as const;
 
 /** The option without which a kernel can't drive the machine's IOMMU, or take its table; undefined when it has all. */

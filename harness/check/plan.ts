@@ -3,7 +3,9 @@ import { join, resolve } from "node:path";
 import { lackOfHeaders } from "../components/headers.ts";
 import { resolveKernel } from "../components/kernel.ts";
 import { resolveQemu } from "../components/qemu.ts";
+import { hostArchitecture } from "../components/architecture.ts";
 import type { Context, Kernel, QemuBuild } from "../components/types.ts";
+import { UsageError } from "../errors.ts";
 import { chooseAccelerator, type WantedAccelerator } from "../guest/accelerator.ts";
 import { bootParameters } from "../guest/boot_parameters.ts";
 import type { GuestLimits } from "../guest/guest.ts";
@@ -60,10 +62,11 @@ export async function planRun(request: RunRequest, context: Context): Promise<Ce
     const { kernel, qemu, skip } = cell;
     const kit = kits.get(kernel.spec);
     if (!kit) throw new RangeError("every kernel has a kit");
-    if (skip === undefined && !accelerators.has(qemu.spec)) {
-      accelerators.set(qemu.spec, await accelerate(request, kit, cell, context));
+    const key = `${qemu.spec} ${qemu.arch}`;
+    if (skip === undefined && !accelerators.has(key)) {
+      accelerators.set(key, await accelerate(request, kit, cell, context));
     }
-    const accelerator = accelerators.get(qemu.spec) ?? "tcg";
+    const accelerator = accelerators.get(key) ?? "tcg";
     plans.push(toPlan(request, kit, cell, accelerator, tables, plans.length + 1));
   }
   for (const [spec, kit] of kits) {
@@ -73,13 +76,23 @@ export async function planRun(request: RunRequest, context: Context): Promise<Ce
   return plans;
 }
 
-/** Which accelerator the guests of a QEMU get; a guest of the cell is what it is tried with. */
+/**
+ * Which accelerator the guests of a QEMU get; a guest of the cell is what it is tried with.
+ * @throws UsageError where KVM is wanted for another architecture than this machine's
+ */
 async function accelerate(
   request: RunRequest,
   kit: GuestKit,
   { qemu, machine }: PlannedCell,
   context: Context,
 ): Promise<Accelerator> {
+  if (machine.arch !== hostArchitecture) {
+    if (request.accelerator === "kvm") {
+      throw new UsageError(`--accel kvm: this machine can only emulate ${machine.arch}; write tcg or auto`);
+    }
+    context.progress(`accelerator tcg: this machine can only emulate ${machine.arch}`);
+    return "tcg";
+  }
   const { accelerator, reason } = await chooseAccelerator(
     request.accelerator,
     qemu.spec,
@@ -102,18 +115,22 @@ async function plainPlan(
   const initramfs = join(artifactsDir, "initramfs.cpio");
   await Deno.writeFile(initramfs, await kit.initramfs(machine.iommu.kind));
   return {
-    command: qemu.command("x86_64"),
+    command: qemu.command(),
     env: qemu.env,
+    arch: machine.arch,
     accelerator,
     machineArgs: machineArgs(machine, versionOf("QEMU", qemu)),
-    // Debian's packages have it; a QEMU of somebody's own may not.
-    ...(qemu.directory === undefined || machine.bridges.length > 0 ? {} : { firmware: QUICK_FIRMWARE }),
+    ...firmwareOf(qemu, machine),
     kernelImage: kit.kernel.image,
-    kernelParameters: bootParameters(accelerator),
+    kernelParameters: bootParameters(machine.arch, accelerator),
     initramfs,
     artifactsDir,
   };
 }
+
+/** Debian's packages have it; a QEMU of somebody's own may not. An arm64 kernel is started without any. */
+const firmwareOf = ({ arch, directory }: QemuBuild, { bridges }: Machine): Pick<QemuPlan, "firmware"> =>
+  arch === "amd64" && directory !== undefined && bridges.length === 0 ? { firmware: QUICK_FIRMWARE } : {};
 
 /** The same guest with the machine's own table, if it has one. */
 async function guestPlan(

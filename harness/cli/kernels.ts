@@ -1,5 +1,6 @@
 import process from "node:process";
 import { type Command, InvalidArgumentError } from "commander";
+import { type Architecture, architectures, hostArchitecture } from "../components/architecture.ts";
 import { listKernels } from "../components/kernel.ts";
 import { isInSeries } from "../components/version.ts";
 import { CannotTestError } from "../errors.ts";
@@ -11,8 +12,9 @@ export function register(program: Command): void {
     .description("list the packaged kernels that can be tested")
     .argument("[series]", "only this series, such as 6.12", series)
     .option("--cloud", "the cloud flavour instead of the standard one")
-    .action(async (series: string | undefined, options: { cloud?: true }) => {
-      process.stdout.write(await kernelTable(series, options.cloud ? "cloud" : "standard"));
+    .option("--arch <name>", architectures.join(" or "), architecture, hostArchitecture)
+    .action(async (series: string | undefined, { cloud, arch }: { cloud?: true; arch: Architecture }) => {
+      process.stdout.write(await kernelTable(series, arch, cloud ? "cloud" : "standard"));
     });
 }
 
@@ -21,12 +23,22 @@ function series(text: string): string {
   throw new InvalidArgumentError("write a series such as 6.12");
 }
 
-async function kernelTable(series: string | undefined, flavour: string): Promise<string> {
-  const kernels = (await listKernels(componentContext(), series)).filter((kernel) =>
+function architecture(text: string): Architecture {
+  const arch = architectures.find((known) => known === text);
+  if (arch !== undefined) return arch;
+  throw new InvalidArgumentError(`write ${architectures.join(" or ")}`);
+}
+
+async function kernelTable(
+  series: string | undefined,
+  arch: Architecture,
+  flavour: string,
+): Promise<string> {
+  const kernels = (await listKernels(componentContext(), series, arch)).filter((kernel) =>
     kernel.flavour === flavour && (series === undefined || isInSeries(kernel.version, series))
   );
   if (kernels.length === 0) {
-    throw new CannotTestError(`no ${flavour} kernel of series ${series} in the archive`);
+    throw new CannotTestError(`no ${flavour} ${arch} kernel of series ${series} in the archive`);
   }
   const rows = kernels.map(({ spec, release, image, parts, isCached }) => [
     spec,

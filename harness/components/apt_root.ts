@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { type Architecture, hostArchitecture } from "./architecture.ts";
 import { joinUsers, writeWhole } from "./cache.ts";
 import { CommandError, diskIsFull, run } from "./command.ts";
 import { ComponentError, NotInArchiveError } from "./component_error.ts";
@@ -19,11 +20,12 @@ export interface PlannedPackage extends PackageId {
 }
 
 /**
- * apt for one Debian release, in a folder of its own: nothing is installed, no root is needed, and the machine's
- * packages play no part. Only the machine's mirrors and its way to the network (proxy, certificates) are used.
+ * apt for one architecture of a Debian release, in a folder of its own: nothing is installed, no root is needed, and
+ * the machine's packages play no part. Only the machine's mirrors and its way to the network (proxy, certificates) are used.
  */
 export interface AptRoot {
   readonly release: Release;
+  readonly arch: Architecture;
   readonly directory: string;
   /** Packages of the archive that a component can be made of. */
   readonly packages: readonly ArchivePackage[];
@@ -32,7 +34,11 @@ export interface AptRoot {
 /** When something isn't found, lists older than this may be why; younger ones are taken at their word. */
 const suspectAfterMs = 5 * 60 * 1000;
 
+/** Raised when further packages are kept, so that older indexes aren't taken for complete. */
+const indexFormat = 2;
+
 interface Index {
+  readonly format: number;
   /** ISO 8601. */
   readonly refreshed: string;
   readonly packages: readonly ArchivePackage[];
@@ -42,36 +48,48 @@ interface Index {
  * The apt root of a release, with lists of bounded age.
  *
  * @param maxAgeMs lists older than this are fetched anew
+ * @param arch of the packages; by default what runs on this machine
  * @throws {ComponentError} no mirror, no keyring, or the lists can't be fetched
  */
 export async function openAptRoot(
   context: Context,
   release: Release,
   maxAgeMs = freshForMs,
+  arch: Architecture = hostArchitecture,
 ): Promise<AptRoot> {
   await joinUsers(context.cacheDir);
-  const directory = join(context.cacheDir, "apt", release.name);
+  const directory = join(context.cacheDir, "apt", folderOf(release, arch));
+  const place = { release, arch, directory };
   const present = await readIndex(directory, maxAgeMs);
   const packages = present?.packages ??
-    await joinInFlight(refreshes, directory, () => refreshLists(context, release, directory, maxAgeMs));
-  return { release, directory, packages };
+    await joinInFlight(refreshes, directory, () => refreshLists(context, place, maxAgeMs));
+  return { ...place, packages };
 }
+
+/** An apt root that may not have its lists yet. */
+type Place = Omit<AptRoot, "packages">;
+
+const folderOf = ({ name }: Release, arch: Architecture): string =>
+  arch === hostArchitecture ? name : `${name}-${arch}`;
+
+/** `Debian trixie`, `Debian trixie for arm64` */
+const titleOf = ({ release, arch }: Pick<Place, "release" | "arch">): string =>
+  `Debian ${release.name}${arch === hostArchitecture ? "" : ` for ${arch}`}`;
 
 const refreshes: InFlight = new Map();
 
 async function refreshLists(
   context: Context,
-  release: Release,
-  directory: string,
+  place: Place,
   maxAgeMs: number,
 ): Promise<readonly ArchivePackage[]> {
   using _lock = await FileLock.acquire(
-    listsLock(context, release),
+    listsLock(context, place),
     "exclusive",
-    () => context.progress(`waiting for another run that uses the package lists of ${release.name}`),
+    () => context.progress(`waiting for another run that uses the package lists of ${titleOf(place)}`),
   );
   // Another run may have done it while we waited.
-  return (await readIndex(directory, maxAgeMs))?.packages ?? await fetchLists(context, release, directory);
+  return (await readIndex(place.directory, maxAgeMs))?.packages ?? await fetchLists(context, place);
 }
 
 /**
@@ -111,7 +129,7 @@ export async function planClosure(
   packages: readonly string[],
   suite: string,
 ): Promise<PlannedPackage[]> {
-  using _reading = await FileLock.acquire(listsLock(context, root.release), "shared");
+  using _reading = await FileLock.acquire(listsLock(context, root), "shared");
   const printed = await apt(context, root, [
     "install",
     "--yes",
@@ -158,16 +176,14 @@ const updateLimitMs = 10 * 60 * 1000;
 const retryAfterMs = 60_000;
 const recentFailures = new Map<string, { error: ComponentError; atMs: number }>();
 
-async function fetchLists(
-  context: Context,
-  release: Release,
-  directory: string,
-): Promise<readonly ArchivePackage[]> {
+async function fetchLists(context: Context, place: Place): Promise<readonly ArchivePackage[]> {
+  const { release, directory } = place;
+  const title = titleOf(place);
   const failure = recentFailures.get(directory);
   if (failure !== undefined && Date.now() - failure.atMs < retryAfterMs) throw failure.error;
-  await requireRoom(context.cacheDir, listsBytes, `the package lists of Debian ${release.name}`);
-  context.progress(`fetching the package lists of Debian ${release.name}`);
-  await writeConfiguration(context, release, directory);
+  await requireRoom(context.cacheDir, listsBytes, `the package lists of ${title}`);
+  context.progress(`fetching the package lists of ${title}`);
+  await writeConfiguration(context, place);
   try {
     // Without this option apt reports a list that it could not fetch as a warning, and succeeds.
     await run("apt-get", ["update", "--quiet=2", "-o", "APT::Update::Error-Mode=any"], {
@@ -181,18 +197,18 @@ async function fetchLists(
     const mend = diskIsFull(cause.stderr) ? "make room there" : "check the network and apt's sources";
     const error = isDropped(cause)
       ? new NotInArchiveError(
-        `Debian ${release.name} is not on this machine's mirror: ${complaint}; name one that has it in apt's sources`,
+        `${title} is not on this machine's mirror: ${complaint}; name one that has it in apt's sources`,
         { cause },
       )
       : new ComponentError(
-        `package lists of Debian ${release.name} can't be fetched: ${complaint}; ${mend}`,
+        `package lists of ${title} can't be fetched: ${complaint}; ${mend}`,
         { cause },
       );
     recentFailures.set(directory, { error, atMs: Date.now() });
     throw error;
   }
   const packages = await indexPackages(context, release, aptEnvironment(directory));
-  const index: Index = { refreshed: new Date().toISOString(), packages };
+  const index: Index = { format: indexFormat, refreshed: new Date().toISOString(), packages };
   await writeWhole(join(directory, "index.json"), JSON.stringify(index));
   return packages;
 }
@@ -202,7 +218,7 @@ export function isDropped({ stderr }: CommandError): boolean {
   return /does not have a Release file|no longer has a Release file/.test(stderr);
 }
 
-async function writeConfiguration(context: Context, release: Release, directory: string): Promise<void> {
+async function writeConfiguration(context: Context, { release, arch, directory }: Place): Promise<void> {
   await requireKeyring();
   const mirrors = await machineMirrors(context);
   if (mirrors.security === undefined && release.suites.length === 0) {
@@ -213,19 +229,19 @@ async function writeConfiguration(context: Context, release: Release, directory:
   if (mirrors.security === undefined) {
     context.progress(`apt has no source for security updates: Debian ${release.name} is used without them`);
   }
-  const configuration = configurationLines(directory, await machineSettings(context), Deno.uid() === 0);
+  const configuration = configurationLines(directory, arch, await machineSettings(context), Deno.uid() === 0);
   for (const folder of ["etc", "state/lists/partial", "cache/archives/partial"]) {
     await Deno.mkdir(join(directory, folder), { recursive: true });
   }
-  await writeWhole(join(directory, "etc", "sources.list"), sourceLines(release, mirrors));
+  await writeWhole(join(directory, "etc", "sources.list"), sourceLines(release, arch, mirrors));
   await writeWhole(join(directory, "state", "status"), "");
   await writeWhole(join(directory, "apt.conf"), configuration);
 }
 
 /** The `sources.list` of a release. */
-export function sourceLines(release: Release, mirrors: Mirrors): string {
+export function sourceLines(release: Release, arch: Architecture, mirrors: Mirrors): string {
   const line = (site: string, suite: string) =>
-    `deb [arch=amd64 signed-by=${debianKeyring}] ${site} ${suite} main\n`;
+    `deb [arch=${arch} signed-by=${debianKeyring}] ${site} ${suite} main\n`;
   return [
     ...release.suites.map((suite) => line(mirrors.main, suite)),
     ...(mirrors.security === undefined
@@ -235,7 +251,12 @@ export function sourceLines(release: Release, mirrors: Mirrors): string {
 }
 
 /** An apt configuration that keeps to one folder. `settings` are lines to add; `isRoot` turns off apt's own user. */
-export function configurationLines(directory: string, settings: readonly string[], isRoot: boolean): string {
+export function configurationLines(
+  directory: string,
+  arch: Architecture,
+  settings: readonly string[],
+  isRoot: boolean,
+): string {
   return [
     `Dir "${directory}";`,
     `Dir::Etc "${directory}/etc";`,
@@ -252,8 +273,8 @@ export function configurationLines(directory: string, settings: readonly string[
     `Acquire::GzipIndexes "true";`,
     `Acquire::Languages "none";`,
     `Acquire::ForceHash "SHA256";`,
-    `APT::Architecture "amd64";`,
-    `APT::Architectures { "amd64"; };`,
+    `APT::Architecture "${arch}";`,
+    `APT::Architectures { "${arch}"; };`,
     // apt's unprivileged user can't write into a folder of ours.
     ...(isRoot ? [`APT::Sandbox::User "root";`] : []),
     ...settings,
@@ -286,20 +307,20 @@ async function requireKeyring(): Promise<void> {
   }
 }
 
-/** @returns nothing when there is none, or when it is older than `maxAgeMs` */
+/** @returns nothing when there is none, or when it is older than `maxAgeMs` or has fewer packages than are kept now */
 async function readIndex(directory: string, maxAgeMs: number): Promise<Index | undefined> {
   try {
     const index = JSON.parse(await Deno.readTextFile(join(directory, "index.json"))) as Index;
     const ageMs = Date.now() - Date.parse(index.refreshed);
-    return ageMs >= 0 && ageMs < maxAgeMs ? index : undefined;
+    return index.format === indexFormat && ageMs >= 0 && ageMs < maxAgeMs ? index : undefined;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return undefined;
     throw error;
   }
 }
 
-function listsLock(context: Context, release: Release): string {
-  return join(context.cacheDir, "locks", `apt-${release.name}`);
+function listsLock(context: Context, { release, arch }: Pick<Place, "release" | "arch">): string {
+  return join(context.cacheDir, "locks", `apt-${folderOf(release, arch)}`);
 }
 
 function apt(

@@ -1,5 +1,6 @@
 import { dirname, join, resolve } from "node:path";
 import { CannotTestError } from "../errors.ts";
+import { type Architecture, hostArchitecture, namesOf } from "./architecture.ts";
 import { buildWayMend, findBuildWay, runInBuildRoot } from "./build_root.ts";
 import { ensureEntry, type Entry } from "./cache.ts";
 import { CommandError, run } from "./command.ts";
@@ -8,7 +9,7 @@ import { resolveHeaders } from "./headers.ts";
 import { findHostCompiler } from "./host_compiler.ts";
 import { readModuleInfo } from "./modinfo.ts";
 import { releaseOf } from "./releases.ts";
-import { resolveToolchain } from "./toolchain.ts";
+import { compilerProgram, resolveToolchain } from "./toolchain.ts";
 import type { Context, Kernel, ReleaseName } from "./types.ts";
 
 const probeSources = resolve(import.meta.dirname!, "../../guests/probe");
@@ -36,13 +37,13 @@ export async function buildProbe(
   sourceDir = probeSources,
 ): Promise<string> {
   const release = compilerRelease(kernel);
-  const compiler = await probeCompiler(release, context);
+  const compiler = await probeCompiler(release, kernel.arch, context);
   const sources = await sourceDigests(sourceDir);
   const units = Object.keys(sources).filter((path) => path.endsWith(".c"));
   if (units.length === 0) throw new CannotTestError(`${sourceDir}: no C source to build the probe from`);
   const entry = await ensureEntry<null>(context, {
     kind: "probe",
-    label: release,
+    label: kernel.arch === hostArchitecture ? release : `${release}-${kernel.arch}`,
     inputs: { compiler: compiler.identity, sources, flags: probeFlags },
     packages: [],
     async fill(directory) {
@@ -64,10 +65,14 @@ interface ProbeCompiler {
   compile(work: string, args: readonly string[]): Promise<unknown>;
 }
 
-async function probeCompiler(release: ReleaseName, context: Context): Promise<ProbeCompiler> {
-  if (await findBuildWay() === undefined) return await hostProbeCompiler(release, context);
-  const toolchain = await resolveToolchain(release, context);
-  const program = `x86_64-linux-gnu-${releaseOf(release).compiler}`;
+async function probeCompiler(
+  release: ReleaseName,
+  arch: Architecture,
+  context: Context,
+): Promise<ProbeCompiler> {
+  if (await findBuildWay() === undefined) return await hostProbeCompiler(release, arch, context);
+  const toolchain = await resolveToolchain(release, arch, context);
+  const program = compilerProgram(releaseOf(release).compiler, arch);
   return {
     identity: identity(toolchain),
     compile: (work, args) =>
@@ -75,8 +80,12 @@ async function probeCompiler(release: ReleaseName, context: Context): Promise<Pr
   };
 }
 
-async function hostProbeCompiler(release: ReleaseName, context: Context): Promise<ProbeCompiler> {
-  const host = await findHostCompiler(release);
+async function hostProbeCompiler(
+  release: ReleaseName,
+  arch: Architecture,
+  context: Context,
+): Promise<ProbeCompiler> {
+  const host = await findHostCompiler(release, arch);
   if (host === undefined) {
     const { compiler } = releaseOf(release);
     throw new CannotTestError(
@@ -109,7 +118,7 @@ export async function buildModule(request: ModuleBuild): Promise<string> {
  * @throws as buildModule does
  */
 export async function buildModules({ sourceDir, kernel, ctx, moduleName }: ModuleBuild): Promise<string[]> {
-  const toolchain = await resolveToolchain(compilerRelease(kernel), ctx);
+  const toolchain = await resolveToolchain(compilerRelease(kernel), kernel.arch, ctx);
   const headers = await resolveHeaders(kernel, ctx);
   const sources = await sourceDigests(sourceDir);
   const entry = await ensureEntry<{ files: string[] }>(ctx, {
@@ -129,7 +138,7 @@ export async function buildModules({ sourceDir, kernel, ctx, moduleName }: Modul
       const place = { toolchain: toolchain.directory, headers: headers.directory, work };
       await build(sourceDir, () => runInBuildRoot(place, makeCommand(kernel, moduleName), ctx));
       const files = await modulesIn(work, sourceDir);
-      await runInBuildRoot(place, ["strip", "--strip-debug", ...files], ctx);
+      await runInBuildRoot(place, [`${namesOf[kernel.arch].triplet}-strip`, "--strip-debug", ...files], ctx);
       for (const file of files) {
         await Deno.rename(join(work, file), join(directory, file));
         await requireBuiltFor(kernel, join(directory, file));
@@ -158,7 +167,8 @@ function makeCommand(kernel: Kernel, moduleName: string | undefined): string[] {
     // Type information would need the whole vmlinux and pahole, and nothing here reads it.
     "CONFIG_DEBUG_INFO_BTF_MODULES=",
     // Headers name the compiler of their own release.
-    ...(compilerFrom === undefined ? [] : [`CC=${compiler}`]),
+    ...(compilerFrom === undefined ? [] : [`CC=${compilerProgram(compiler, kernel.arch)}`]),
+    ...(kernel.arch === hostArchitecture ? [] : [`CROSS_COMPILE=${namesOf[kernel.arch].triplet}-`]),
     // Debugging information would be stripped in any case, and takes a good part of the time.
     "KCFLAGS=-g0",
     // Kbuild's own variable; two files of one name, in two folders, it would refuse. [kernel: scripts/Makefile.lib]

@@ -30,8 +30,7 @@ export async function lackOfHeaders(kernel: Kernel, context: Context): Promise<s
   if (await recall<null>(context, "headers", askedFor(kernel)) !== undefined) return undefined;
   try {
     await withRecentLists(async (maxAgeMs) => {
-      const root = await openAptRoot(context, releaseOf(kernel.debianRelease), maxAgeMs);
-      headerPackages(root.packages, kernel);
+      choosePackages(await openRoots(kernel, context, maxAgeMs), kernel);
     });
     return undefined;
   } catch (error) {
@@ -49,8 +48,9 @@ async function fetchHeaders(
   context: Context,
   maxAgeMs: number,
 ): Promise<Entry<null>> {
-  const root = await openAptRoot(context, releaseOf(kernel.debianRelease), maxAgeMs);
-  const packages = headerPackages(root.packages, kernel).map(packageId);
+  const roots = await openRoots(kernel, context, maxAgeMs);
+  const { sources, tools } = choosePackages(roots, kernel);
+  const packages = [...sources, ...tools];
   const request = {
     kind: "headers" as const,
     label: kernel.release,
@@ -59,7 +59,8 @@ async function fetchHeaders(
     async fill(directory: string) {
       context.progress(`fetching headers of kernel ${kernel.release}`);
       const folder = join(directory, "packages");
-      for (const file of await download(context, root, packages, folder)) {
+      await download(context, roots.target, sources, folder);
+      for (const file of await download(context, roots.host, tools, folder)) {
         await unpackDeb(context, file, directory);
       }
       await Deno.remove(folder, { recursive: true });
@@ -71,20 +72,50 @@ async function fetchHeaders(
   return entry;
 }
 
+/** Packages of the kernel's architecture, and of this machine's: what building runs must run here. */
+interface Roots {
+  readonly target: AptRoot;
+  readonly host: AptRoot;
+}
+
+async function openRoots(kernel: Kernel, context: Context, maxAgeMs: number): Promise<Roots> {
+  const release = releaseOf(kernel.debianRelease);
+  const target = await openAptRoot(context, release, maxAgeMs, kernel.arch);
+  return { target, host: await openAptRoot(context, release, maxAgeMs) };
+}
+
+const choosePackages = ({ target, host }: Roots, kernel: Kernel) => ({
+  sources: headerPackages(target.packages, kernel).map(packageId),
+  tools: kbuildPackages(target.packages, host.packages, kernel).map(packageId),
+});
+
 /** A package of the kernel's release in the kernel's own version. */
 export function packageOfKernel(root: AptRoot, name: string, kernel: Kernel): ArchivePackage {
   return matching(root.packages, name, kernel);
 }
 
-/**
- * The headers and those parts of them that are packages of their own; not the image, which they depend on too. The
- * tools may be newer: before 6.12 the archive keeps one version of them for all kernels of a series.
- */
+/** The headers and those parts of them that are packages of their own; not the image, which they depend on too. */
 export function headerPackages(packages: readonly ArchivePackage[], kernel: Kernel): ArchivePackage[] {
   const headers = matching(packages, `linux-headers-${kernel.release}`, kernel);
-  const parts = dependencyNames(headers.depends).filter((name) => /^linux-(?:headers|kbuild)-/.test(name));
-  const part = (name: string) => /^linux-kbuild-/.test(name) ? tools(packages, name, kernel) : undefined;
-  return [headers, ...parts.map((name) => part(name) ?? matching(packages, name, kernel))];
+  const parts = dependencyNames(headers.depends).filter((name) => /^linux-headers-/.test(name));
+  return [headers, ...parts.map((name) => matching(packages, name, kernel))];
+}
+
+/**
+ * The tools that the headers are used with. They may be newer than the kernel: before 6.12 the archive keeps one
+ * version of them for all kernels of a series.
+ *
+ * @param packages of the kernel's architecture
+ * @param hostPackages of this machine's architecture, which the tools are taken from
+ */
+export function kbuildPackages(
+  packages: readonly ArchivePackage[],
+  hostPackages: readonly ArchivePackage[],
+  kernel: Kernel,
+): ArchivePackage[] {
+  const headers = matching(packages, `linux-headers-${kernel.release}`, kernel);
+  return dependencyNames(headers.depends).filter((name) => /^linux-kbuild-/.test(name))
+    .map((name) => tools(hostPackages, name, kernel) ?? matching(hostPackages, name, kernel));
 }
 
 /** The oldest of the packages that aren't older than the kernel. */

@@ -1,5 +1,7 @@
+import { type Architecture, hostArchitecture } from "./architecture.ts";
 import { CommandError, run } from "./command.ts";
 import { releaseOf } from "./releases.ts";
+import { compilerProgram } from "./toolchain.ts";
 import type { ReleaseName } from "./types.ts";
 
 /** The machine's own compiler. */
@@ -13,9 +15,13 @@ export interface HostCompiler {
  * The machine's own compiler, if it is the one that a Debian release builds with and the machine runs that
  * release: then what it builds is the same as what the release's toolchain would build.
  */
-export async function findHostCompiler(release: ReleaseName): Promise<HostCompiler | undefined> {
+export async function findHostCompiler(
+  release: ReleaseName,
+  arch: Architecture = hostArchitecture,
+): Promise<HostCompiler | undefined> {
   if (await codename() !== release) return undefined;
-  const program = releaseOf(release).compiler;
+  const { compiler } = releaseOf(release);
+  const program = arch === hostArchitecture ? compiler : compilerProgram(compiler, arch);
   try {
     const banner = await run(program, ["--version"]);
     return { program, version: banner.split("\n")[0]! };

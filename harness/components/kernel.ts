@@ -1,5 +1,7 @@
 import { join, resolve } from "node:path";
 import { CannotTestError } from "../errors.ts";
+import { type Architecture, architectureOfRelease, hostArchitecture } from "./architecture.ts";
+import { arm64Image } from "./arm64_image.ts";
 import { type AptRoot, download, isOutdated, openAptRoot, withRecentLists } from "./apt_root.ts";
 import { extractVmlinux } from "./bzimage.ts";
 import { ensureEntry, type Entry, entryId, type EntryRequest } from "./cache.ts";
@@ -71,20 +73,21 @@ async function recallKernel(spec: string, context: Context): Promise<Remembered<
 }
 
 /**
- * The kernels that the archive has, newest first: all, or at least those of a series. An old release that can't be
+ * The kernels of an architecture that the archive has, newest first: all, or at least those of a series. An old release that can't be
  * had is left out, and said so.
  */
 export async function listKernels(
   context: Context,
   series?: string,
+  arch: Architecture = hostArchitecture,
 ): Promise<(KernelChoice & { spec: string; isCached: boolean })[]> {
   const old = await together(
     context,
     oldReleasesFor(series),
-    (release, context) => openIfThere(context, release),
+    (release, context) => openIfThere(context, release, arch),
   );
   const choices = kernelChoices([
-    ...await archivePackages(context, releases),
+    ...await archivePackages(context, releases, arch),
     ...old.flatMap((root) => root?.packages ?? []),
   ]);
   return await Promise.all(choices.map(async (choice) => {
@@ -100,7 +103,7 @@ async function kernelFromArchive(
   maxAgeMs: number,
 ): Promise<Kernel> {
   const wanted = [...releases, ...oldReleasesFor(wish.wanted)];
-  const choices = kernelChoices(await archivePackages(context, wanted, maxAgeMs));
+  const choices = kernelChoices(await archivePackages(context, wanted, wish.arch, maxAgeMs));
   const choice = chooseKernel(spec, wish, choices);
   const canonical = kernelSpec(choice, choices);
   const request = archiveRequest(choice, context, maxAgeMs);
@@ -121,19 +124,24 @@ async function kernelFromArchive(
 async function archivePackages(
   context: Context,
   releases: readonly Release[],
+  arch: Architecture,
   maxAgeMs?: number,
 ): Promise<ArchivePackage[]> {
   const roots = await together(
     context,
     releases,
-    (release, context) => openAptRoot(context, release, maxAgeMs),
+    (release, context) => openAptRoot(context, release, maxAgeMs, arch),
   );
   return roots.flatMap(({ packages }) => packages);
 }
 
-async function openIfThere(context: Context, release: OldRelease): Promise<AptRoot | undefined> {
+async function openIfThere(
+  context: Context,
+  release: OldRelease,
+  arch: Architecture,
+): Promise<AptRoot | undefined> {
   try {
-    return await openAptRoot(context, release);
+    return await openAptRoot(context, release, undefined, arch);
   } catch (error) {
     if (!(error instanceof ComponentError)) throw error;
     context.progress(`${error.message}; kernels of series ${release.series} are left out`);
@@ -156,7 +164,7 @@ function archiveRequest(choice: KernelChoice, context: Context, maxAgeMs: number
     packages,
     async fill(directory) {
       context.progress(`fetching kernel ${choice.release} (${totalMegabytes(choice.parts)})`);
-      const root = await openAptRoot(context, releaseOf(choice.image.release), maxAgeMs);
+      const root = await openAptRoot(context, releaseOf(choice.image.release), maxAgeMs, choice.arch);
       const files = await download(context, root, packages, join(directory, "packages"));
       return await fillKernel(context, directory, files, data);
     },
@@ -226,7 +234,10 @@ async function fillKernel(
   if (image === undefined || config === undefined || builtIn === undefined) {
     throw new ComponentError(`kernel ${data.release}: its packages lack vmlinuz, config or modules.builtin`);
   }
-  await Deno.writeFile(join(directory, "vmlinux"), await bootableImage(join(tree, image), data.release));
+  await Deno.writeFile(
+    join(directory, imageName(data.release)),
+    await bootableImage(join(tree, image), data.release),
+  );
   await Deno.rename(join(tree, config), join(directory, "config"));
   await Deno.rename(join(tree, builtIn.replace(/\/modules\.builtin$/, "")), join(directory, "modules"));
   await decompressModules(join(directory, "modules"));
@@ -235,7 +246,18 @@ async function fillKernel(
   return { data, required: "all" };
 }
 
+/** @throws {CannotTestError} a kernel for neither architecture */
+function archOf(release: string): Architecture {
+  const arch = architectureOfRelease(release);
+  if (arch !== undefined) return arch;
+  throw new CannotTestError(`kernel ${release} is for neither amd64 nor arm64`);
+}
+
+const imageName = (release: string): string => archOf(release) === "arm64" ? "Image" : "vmlinux";
+
+/** What QEMU starts without the guest having to decompress it. */
 async function bootableImage(path: string, release: string): Promise<Uint8Array<ArrayBuffer>> {
+  if (archOf(release) === "arm64") return await arm64Image(await Deno.readFile(path));
   const vmlinux = await extractVmlinux(await Deno.readFile(path));
   if (hasPvhEntry(vmlinux)) return vmlinux;
   throw new CannotTestError(
@@ -259,10 +281,10 @@ async function openKernel(spec: string, entry: Entry<KernelData>): Promise<Kerne
   const { directory, component } = entry;
   return {
     spec,
-    arch: "amd64",
+    arch: archOf(component.data.release),
     ...component.data,
     packages: component.packages,
-    image: join(directory, "vmlinux"),
+    image: join(directory, imageName(component.data.release)),
     modulesDir: join(directory, "modules"),
     config: parseKernelConfig(await Deno.readTextFile(join(directory, "config"))),
     directory,

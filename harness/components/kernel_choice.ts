@@ -3,7 +3,7 @@ import type { ArchivePackage } from "./package_index.ts";
 import type { Flavour } from "./spec.ts";
 import { oldReleases, rankOf } from "./releases.ts";
 import { dependencyNames } from "./stanza.ts";
-import type { Architecture } from "./types.ts";
+import { type Architecture, hostArchitecture } from "./architecture.ts";
 import { compareVersions, isInSeries, upstreamVersion } from "./version.ts";
 
 /** A kernel that can be had from the archive. */
@@ -33,8 +33,8 @@ export function kernelChoices(packages: readonly ArchivePackage[]): KernelChoice
   const byName = Map.groupBy(packages, (candidate) => candidate.name);
   const choices = new Map<string, KernelChoice>();
   for (const image of packages) {
-    const [, release, cloud, unsigned] =
-      image.name.match(/^linux-image-(\d.*?-(cloud-)?amd64)(-unsigned)?$/) ?? [];
+    const [, release, cloud, arch, unsigned] =
+      image.name.match(/^linux-image-(\d.*?-(cloud-)?(amd64|arm64))(-unsigned)?$/) ?? [];
     // A package that depends on an image is a metapackage of Debian's ("the newest 6.12").
     if (release === undefined || /(?:^|[ ,])linux-image-/.test(image.depends)) continue;
     const key = `${image.release} ${release} ${image.version}`;
@@ -42,7 +42,8 @@ export function kernelChoices(packages: readonly ArchivePackage[]): KernelChoice
     const parts = partsOf(image, release, byName);
     const flavour = cloud === undefined ? "standard" : "cloud";
     const version = upstreamVersion(image.version);
-    if (parts !== undefined) choices.set(key, { version, release, flavour, arch: "amd64", image, parts });
+    if (parts === undefined) continue;
+    choices.set(key, { version, release, flavour, arch: arch as Architecture, image, parts });
   }
   return [...choices.values()].sort((left, right) => preference(right, left));
 }
@@ -63,7 +64,8 @@ export function chooseKernel(spec: string, wish: KernelWish, choices: readonly K
 
 /** The shortest spec that means exactly this kernel. */
 export function kernelSpec(choice: KernelChoice, choices: readonly KernelChoice[]): string {
-  const mark = choice.flavour === "cloud" ? "@cloud" : "";
+  const mark = (choice.flavour === "cloud" ? "@cloud" : "") +
+    (choice.arch === hostArchitecture ? "" : `@${choice.arch}`);
   const short = chooseKernel("", { ...choice, wanted: choice.version }, choices);
   return `debian:${short === choice ? choice.version : plainRelease(choice)}${mark}`;
 }
@@ -72,13 +74,13 @@ export function kernelSpec(choice: KernelChoice, choices: readonly KernelChoice[
 export function alternatives(choice: KernelChoice, choices: readonly KernelChoice[]): KernelChoice[] {
   return choices.filter((other) =>
     other !== choice && other.version === choice.version && other.flavour === choice.flavour &&
-    other.image.release !== choice.image.release
+    other.arch === choice.arch && other.image.release !== choice.image.release
   );
 }
 
 /** The release without flavour and architecture, `6.12.117+deb13`. */
 export function plainRelease(choice: Pick<KernelChoice, "release">): string {
-  return choice.release.replace(/(?:-cloud)?-amd64$/, "");
+  return choice.release.replace(/(?:-cloud)?-(?:amd64|arm64)$/, "");
 }
 
 /** Since 7.x the image package is empty and depends on its parts. */

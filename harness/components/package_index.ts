@@ -22,7 +22,8 @@ export function totalMegabytes(packages: readonly { readonly sizeBytes: number }
   return `${Math.round(packages.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) / 1e6)} MB`;
 }
 
-const wanted = /^Package: (?:linux-(?:image|binary|modules|base|headers|kbuild|source)-|qemu-system-x86$)/m;
+const wanted =
+  /^Package: (?:linux-(?:image|binary|modules|base|headers|kbuild|source)-|qemu-system-(?:x86|arm)$|qemu-efi-aarch64$)/m;
 
 /**
  * The packages that components are made of, from apt's verified lists: one line of JSON per version instead of
@@ -54,7 +55,7 @@ export async function indexPackages(
 export function packagesOf(list: string, release: ReleaseName, suite: string): ArchivePackage[] {
   const stanzas = list.split("\n\n").filter((stanza) => wanted.test(stanza)).join("\n\n");
   return parseStanzas(stanzas)
-    .filter((stanza) => !/-(?:dbg|rt-amd64|rt-amd64-unsigned|template)$/.test(stanza.get("Package")!))
+    .filter((stanza) => !/-(?:dbg|rt-(?:amd64|arm64)(?:-unsigned)?|template)$/.test(stanza.get("Package")!))
     .map((stanza) => ({
       name: stanza.get("Package")!,
       version: stanza.get("Version")!,

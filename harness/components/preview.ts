@@ -1,14 +1,15 @@
 /** What specs mean, as far as that can be told without fetching what they name. */
 import { listKernels, resolveKernel } from "./kernel.ts";
 import { chooseKernel, kernelSpec } from "./kernel_choice.ts";
-import { chooseQemu, listQemus, resolveQemu } from "./qemu.ts";
+import { chooseQemu, listQemus, qemuKey, resolveQemu } from "./qemu.ts";
 import { recall } from "./resolutions.ts";
 import { parseKernelSpec, parseQemuSpec } from "./spec.ts";
+import type { Architecture } from "./architecture.ts";
 import type { Context, Kernel, QemuBuild } from "./types.ts";
 import { upstreamVersion } from "./version.ts";
 
 /** A kernel that may still have to be fetched. */
-export type KernelPreview = Kernel | Pick<Kernel, "spec" | "version"> & { readonly config?: never };
+export type KernelPreview = Kernel | Pick<Kernel, "spec" | "version" | "arch"> & { readonly config?: never };
 
 /** A QEMU that may still have to be fetched. */
 export type QemuPreview = Pick<QemuBuild, "spec" | "version">;
@@ -25,11 +26,11 @@ export async function previewKernel(spec: string, context: Context): Promise<Ker
   if (wish.kind !== "debian" || await isAtHand("kernel", spec, context)) {
     return await resolveKernel(spec, context);
   }
-  const kernels = await listKernels(context, wish.wanted);
+  const kernels = await listKernels(context, wish.wanted, wish.arch);
   const choice = chooseKernel(spec, wish, kernels);
   const canonical = kernelSpec(choice, kernels);
   if (await isAtHand("kernel", canonical, context)) return await resolveKernel(canonical, context);
-  return { spec: canonical, version: choice.version };
+  return { spec: canonical, version: choice.version, arch: choice.arch };
 }
 
 /**
@@ -38,12 +39,12 @@ export async function previewKernel(spec: string, context: Context): Promise<Ker
  * @throws {UsageError} malformed spec
  * @throws {ComponentError} no such QEMU, or the lists can't be had
  */
-export async function previewQemu(spec: string, context: Context): Promise<QemuPreview> {
+export async function previewQemu(spec: string, arch: Architecture, context: Context): Promise<QemuPreview> {
   const wish = parseQemuSpec(spec);
-  if (wish.kind !== "debian" || await isAtHand("qemu", spec, context)) {
-    return await resolveQemu(spec, context);
+  if (wish.kind !== "debian" || await isAtHand("qemu", qemuKey(spec, arch), context)) {
+    return await resolveQemu(spec, arch, context);
   }
-  const version = upstreamVersion(chooseQemu(spec, wish.wanted, await listQemus(context)).version);
+  const version = upstreamVersion(chooseQemu(spec, wish.wanted, await listQemus(context, arch)).version);
   return { spec: `debian:${version}`, version };
 }
 

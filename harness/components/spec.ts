@@ -1,5 +1,5 @@
 import { UsageError } from "../errors.ts";
-import type { Architecture } from "./types.ts";
+import { type Architecture, architectures, hostArchitecture } from "./architecture.ts";
 
 export type Flavour = "standard" | "cloud";
 
@@ -14,7 +14,7 @@ export type QemuSpec = { kind: "host" } | { kind: "path"; file: string } | { kin
 const versionWord = /^\d[A-Za-z0-9.+~:-]*$/;
 
 /**
- * Reads `debian:6.12`, `debian:6.12.117+deb13@cloud`, `debian:6.1@amd64` or `deb:FILE`.
+ * Reads `debian:6.12`, `debian:6.12.117+deb13@cloud`, `debian:6.1@arm64` or `deb:FILE`.
  *
  * @throws {UsageError} anything else
  */
@@ -26,18 +26,34 @@ export function parseKernelSpec(spec: string): KernelSpec {
       `kernel "${spec}": write debian:VERSION (debian:6.12, debian:6.12.117, debian:6.1@cloud) or deb:FILE`,
     );
   }
-  const unknown = marks.find((mark) => mark !== "cloud" && mark !== "amd64");
-  if (unknown !== undefined) {
+  const asked = architectures.filter((arch) => marks.includes(arch));
+  const unknown = marks.find((mark) => mark !== "cloud" && !architectures.some((arch) => arch === mark));
+  if (unknown !== undefined || asked.length > 1) {
+    const fault = unknown === undefined ? "has two architectures" : `"@${unknown}" is unknown`;
     throw new UsageError(
-      `kernel "${spec}": "@${unknown}" is unknown; write @cloud (flavour) or @amd64 (architecture)`,
+      `kernel "${spec}": ${fault}; write @cloud (flavour), ${
+        architectures.map((arch) => `@${arch}`).join(" or ")
+      } (architecture)`,
     );
   }
   return {
     kind: "debian",
     wanted: version,
     flavour: marks.includes("cloud") ? "cloud" : "standard",
-    arch: "amd64",
+    arch: asked[0] ?? hostArchitecture,
   };
+}
+
+/**
+ * What a kernel spec means for guests of an architecture: one that names neither a file nor an architecture means
+ * the kernel of theirs.
+ *
+ * @throws {UsageError} malformed spec
+ */
+export function kernelSpecFor(arch: Architecture, spec: string): string {
+  const isOpen = parseKernelSpec(spec).kind === "debian" &&
+    !architectures.some((arch) => spec.includes(`@${arch}`));
+  return isOpen && arch !== hostArchitecture ? `${spec}@${arch}` : spec;
 }
 
 /**

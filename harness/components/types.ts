@@ -1,3 +1,7 @@
+import type { Architecture } from "./architecture.ts";
+
+export type { Architecture } from "./architecture.ts";
+
 /** What every function that may fetch, build or wait needs from its caller. */
 export interface Context {
   /** Folder of the cache, see {@linkcode defaultCacheDir} in cache.ts. Created when missing. */
@@ -7,8 +11,6 @@ export interface Context {
   /** Ends running child processes and makes the call reject. */
   readonly signal?: AbortSignal;
 }
-
-export type Architecture = "amd64";
 
 /** A Debian release. Packages of one component always come from one release. */
 export type ReleaseName = "bullseye" | "bookworm" | "trixie";
@@ -32,7 +34,7 @@ export interface Kernel {
   /** Release that the kernel and its headers come from. */
   readonly debianRelease: ReleaseName;
   readonly packages: readonly PackageId[];
-  /** Uncompressed ELF vmlinux that QEMU starts by PVH. */
+  /** What QEMU starts: an uncompressed ELF vmlinux with a PVH entry, on arm64 an uncompressed Image. */
   readonly image: string;
   /** Folder with the kept modules, uncompressed, as `kernel/drivers/vfio/vfio.ko`, and `modules.builtin`. */
   readonly modulesDir: string;
@@ -49,8 +51,10 @@ export interface QemuBuild {
   readonly version: string;
   /** Empty for `host` and `path:`. */
   readonly packages: readonly PackageId[];
+  /** Of the guests that it runs. */
+  readonly arch: Architecture;
   /** The start of the argument vector: loader and its options, binary, firmware folders. */
-  command(system: "x86_64"): string[];
+  command(): string[];
   /** Added to the environment of the process. */
   readonly env: Readonly<Record<string, string>>;
   /** Root folder of the unpacked packages; absent for `host` and `path:`. */

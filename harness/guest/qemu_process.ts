@@ -1,6 +1,7 @@
 /** A QEMU process that never outlives the harness. */
 import { join } from "node:path";
 import { execa } from "execa";
+import type { Architecture } from "../components/types.ts";
 import { CannotTestError } from "../errors.ts";
 import { SilenceError, within } from "./within.ts";
 
@@ -11,6 +12,7 @@ export interface QemuPlan {
   /** Loader, binary and firmware folders. */
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  readonly arch: Architecture;
   readonly accelerator: Accelerator;
   /** Board, memory, IOMMU, devices. */
   readonly machineArgs: readonly string[];
@@ -34,6 +36,9 @@ export interface QemuExit {
 /** The slot that machines leave to the harness. */
 const CONTROL_SLOT = "1e";
 
+/** Processors to emulate. The larger arm64 ones take thrice as long to boot. */
+const EMULATED_CPU: Readonly<Record<Architecture, string>> = { amd64: "qemu64", arm64: "cortex-a57" };
+
 /** A started QEMU with its two connections, both opened by QEMU to sockets that are there before it starts. */
 export interface QemuProcess {
   readonly qmp: Deno.Conn;
@@ -54,7 +59,7 @@ export function qemuArguments(plan: QemuPlan, sockets: string): string[] {
   const socket = (id: string) => `socket,id=${id},path=${sockets}-${id},abstract=on`;
   return [
     ...plan.command,
-    ...["-accel", plan.accelerator, "-cpu", plan.accelerator === "kvm" ? "host" : "qemu64"],
+    ...["-accel", plan.accelerator, "-cpu", plan.accelerator === "kvm" ? "host" : EMULATED_CPU[plan.arch]],
     ...["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"],
     ...plan.machineArgs,
     ...["-chardev", `file,id=console,path=${optionValue(consolePath(plan))}`],

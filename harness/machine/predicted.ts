@@ -9,6 +9,8 @@ import { deviceId, isFor } from "./acpi/region.ts";
 import { groupsOf } from "./grouping.ts";
 import type { Machine } from "./machine.ts";
 import { addressesOf, type Slot } from "./topology.ts";
+import { interruptController } from "./virt.ts";
+import { reportedRegions, withMsiWindow } from "./virtio_regions.ts";
 
 /** Where x86 devices write their interrupts. [spec §0.3] */
 const MSI: ReservedRegion = { start: 0xfee00000n, last: 0xfeefffffn, kind: "msi" };
@@ -28,10 +30,20 @@ export interface Platform {
   readonly qemu: KernelVersion;
 }
 
-/** Address width that QEMU gives an IOMMU when not told otherwise. [QEMU: pc_compat_9_1; spec §10] */
-function defaultAddressBits(kind: "intel" | "virtio", { qemu }: Platform): number {
-  if (kind === "intel") return isFrom(qemu, "9.2") ? 48 : 39;
-  return isFrom(qemu, "9.0") ? 39 : 64;
+/** Address width of an IOMMU when QEMU isn't told otherwise. [QEMU: pc_compat_9_1; spec §10] */
+function defaultAddressBits({ arch, iommu: { kind } }: Machine, platform: Platform): number {
+  const { qemu } = platform;
+  switch (kind) {
+    case "intel":
+      return isFrom(qemu, "9.2") ? 48 : 39;
+    case "amd":
+      return amdAddressBits(platform);
+    case "virtio":
+      if (!isFrom(qemu, "9.0")) return 64;
+      return arch === "arm64" ? 48 : 39;
+    case "smmuv3":
+      return 48;
+  }
 }
 
 const upTo = (bits: number): Range => ({ start: 0n, last: (1n << BigInt(bits)) - 1n });
@@ -39,7 +51,7 @@ const upTo = (bits: number): Range => ({ start: 0n, last: (1n << BigInt(bits)) -
 /** The groups of a machine whose devices vfio-pci may take, in the order of its slots. [spec §9.8, §16] */
 export function predictedGroups(machine: Machine, platform: Platform): MachineGroup[] {
   const iommu = predictedIommu(machine, platform);
-  const regions = hardwareRegions(machine);
+  const regions = hardwareRegions(machine, platform);
   return slotsByGroup(machine).map(({ members, slots }) => {
     const devices = slots.flatMap(addressesOf).sort();
     const drivers = devices.map((): Driver => "vfio-pci");
@@ -71,8 +83,22 @@ export function slotsByGroup(machine: Machine): { members: readonly string[]; sl
     .filter(({ slots }) => slots.length > 0);
 }
 
-function hardwareRegions({ iommu }: Machine): ReservedRegion[] {
-  return iommu.kind === "amd" ? [MSI, HYPERTRANSPORT] : [MSI];
+function hardwareRegions(machine: Machine, { qemu }: Platform): ReservedRegion[] {
+  const { arch, iommu } = machine;
+  if (arch === "amd64") return iommu.kind === "amd" ? [MSI, HYPERTRANSPORT] : [MSI];
+  return withMsiWindow(iommu.kind === "smmuv3" ? [] : virtioRegions(machine, qemu));
+}
+
+/** The board gives a virtio-iommu the registers that interrupts are written to. [QEMU: virt_machine_device_pre_plug_cb] */
+function virtioRegions(machine: Machine, qemu: KernelVersion): ReservedRegion[] {
+  switch (interruptController(machine)) {
+    case "its":
+      return [{ start: 0x8090000n, last: 0x809ffffn, kind: "msi" }];
+    case "v2m":
+      return [{ start: 0x8020000n, last: 0x8020fffn, kind: "msi" }];
+    case "none":
+      return reportedRegions(machine.iommu.reserved, qemu);
+  }
 }
 
 /** USB controllers and displays, whose drivers take them away from firmware. [spec §9.2; kernel: device_rmrr_is_relaxable] */
@@ -92,25 +118,35 @@ function firmwareRegions(
     .map(({ start, last }) => ({ start, last, kind: isRelaxable ? "direct-relaxable" : "direct" }));
 }
 
-function predictedIommu({ iommu }: Machine, platform: Platform): Iommu {
-  const { kind, addressBits, interruptRemapping } = iommu;
-  const bits = kind === "amd" ? amdAddressBits(platform) : addressBits ?? defaultAddressBits(kind, platform);
+/** Remapping does it on x86, where no virtio-iommu has it; on arm64 an ITS does. [spec §2.6] */
+function isolatesInterrupts(machine: Machine): boolean {
+  const { arch, iommu: { kind, interruptRemapping } } = machine;
+  if (arch === "arm64") return interruptController(machine) === "its";
+  return kind !== "virtio" && interruptRemapping;
+}
+
+function predictedIommu(machine: Machine, platform: Platform): Iommu {
+  const { kind, addressBits } = machine.iommu;
+  const bits = addressBits ?? defaultAddressBits(machine, platform);
   return {
     name: kind,
     aperture: bits === 64 ? { start: 0n, last: U64_MAX } : upTo(bits),
     pageSizes: predictedPageSizes(kind, platform),
-    isolatesInterrupts: kind !== "virtio" && interruptRemapping,
+    isolatesInterrupts: isolatesInterrupts(machine),
     enforcesCoherency: kind === "amd",
     locksDirectDevices: kind === "intel",
-    nestingRefusal: nestingRefusal(kind, platform),
+    nesting: nesting(kind, platform),
   };
 }
 
 /**
  * Intel's driver of old knows nesting, and misses hardware that can nest; a driver that doesn't know it leaves the
- * answer to the core. [spec §1.5; which version between 5.10 and 6.1 gave it up is not known]
+ * answer to the core. An SMMU's driver nests where it can still choose, and makes it a domain of the second stage
+ * where there is one. [spec §1.5; which version between 5.10 and 6.1 made Intel's give it up is not known, that an
+ * SMMU's domain can't choose any more since 6.11 is from memory]
  */
-function nestingRefusal(kind: Machine["iommu"]["kind"], { kernel }: Platform): Errno {
+function nesting(kind: Machine["iommu"]["kind"], { kernel, qemu }: Platform): Errno | Range {
+  if (kind === "smmuv3") return isFrom(kernel, "6.11") ? "EPERM" : upTo(isFrom(qemu, "9.1") ? 44 : 48);
   return kind === "intel" && !isFrom(kernel, "6.1") ? "ENODEV" : "EINVAL";
 }
 
@@ -136,5 +172,7 @@ function predictedPageSizes(kind: Machine["iommu"]["kind"], platform: Platform):
       return isFrom(platform.kernel, "6.12") ? 0x000fff7ffffff000n : 0xffffff7ffffff000n;
     case "virtio":
       return 0xfffffffffffff000n;
+    case "smmuv3":
+      return 0x40201000n;
   }
 }

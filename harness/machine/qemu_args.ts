@@ -2,16 +2,10 @@
 import { isFrom } from "../model/semantics.ts";
 import type { KernelVersion } from "../model/version.ts";
 import type { Machine } from "./machine.ts";
+import { joined, onOff } from "./option.ts";
 import { type Bridge, busOf, type Place, type Slot, type Topology } from "./topology.ts";
-
-/** Options as `name=value` pairs joined the way QEMU wants them; nothing here comes from free text. */
-const joined = (driver: string, options: Record<string, string | number | undefined>): string =>
-  [
-    driver,
-    ...Object.entries(options).flatMap(([key, value]) => value === undefined ? [] : [`${key}=${value}`]),
-  ].join(",");
-
-const onOff = (on: boolean): string => (on ? "on" : "off");
+import { virtArgs } from "./virt.ts";
+import { virtioIommuDevice } from "./virtio_regions.ts";
 
 /** QEMU's versions compare like the kernel's. */
 type Version = KernelVersion;
@@ -27,13 +21,17 @@ const SOUTHBRIDGE = [
   ...["-device", "virtio-blk-pci,addr=14,class=0x0c05,drive=nothing"],
 ];
 
+/** Arguments for the QEMU of the machine's architecture. */
+export const machineArgs = (machine: Machine, qemu: Version): string[] => [
+  ...(machine.arch === "arm64" ? virtArgs(machine, qemu) : q35Args(machine, qemu)),
+  ...[...bridgeDevices(machine), ...slotDevices(machine)].flatMap((device) => ["-device", device]),
+];
+
 /**
- * Arguments for qemu-system-x86_64.
- *
  * The board lacks what costs boot time and is never used: SATA, SMBus, the VMware port. KVM wants the split
  * interrupt controller for interrupt remapping; TCG takes it as well. [QEMU: docs of q35, intel-iommu]
  */
-export function machineArgs({ iommu, memoryMib, ...topology }: Machine, qemu: Version): string[] {
+function q35Args({ iommu, memoryMib }: Machine, qemu: Version): string[] {
   const board = joined("q35", {
     sata: "off",
     smbus: "off",
@@ -45,7 +43,6 @@ export function machineArgs({ iommu, memoryMib, ...topology }: Machine, qemu: Ve
     ...["-m", `${memoryMib}M`],
     ...["-device", iommuDevice(iommu, qemu)],
     ...(iommu.kind === "amd" ? SOUTHBRIDGE : []),
-    ...[...bridgeDevices(topology), ...slotDevices(topology)].flatMap((device) => ["-device", device]),
   ];
 }
 
@@ -119,7 +116,8 @@ export function unsupported({ iommu, bridges }: Machine, qemu: Version): string 
   return needsWidth && !isFrom(qemu, "9.0") ? "virtio-iommu has no aw-bits before QEMU 9.0" : undefined;
 }
 
-function iommuDevice({ kind, addressBits, interruptRemapping }: Machine["iommu"], qemu: Version): string {
+function iommuDevice(iommu: Machine["iommu"], qemu: Version): string {
+  const { kind, addressBits, interruptRemapping } = iommu;
   switch (kind) {
     case "intel":
       return joined("intel-iommu", { intremap: onOff(interruptRemapping), "aw-bits": addressBits });
@@ -130,6 +128,8 @@ function iommuDevice({ kind, addressBits, interruptRemapping }: Machine["iommu"]
         "dma-remap": isFrom(qemu, "11.0") ? "on" : undefined,
       });
     case "virtio":
-      return joined("virtio-iommu-pci", { addr: 1, "aw-bits": addressBits });
+      return virtioIommuDevice(iommu, qemu);
+    case "smmuv3":
+      throw new RangeError("the q35 board has no SMMU");
   }
 }

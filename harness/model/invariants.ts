@@ -3,6 +3,7 @@ import { rangeOf } from "./mappings.ts";
 import { contains, insideOneRange, overlaps, rangeListText, rangeText } from "./range_list.ts";
 import { isExcluded, regionText } from "./reserved.ts";
 import { entryOf, type State, type Type1 } from "./state.ts";
+import { apertureOf } from "./type1.ts";
 
 /** Every broken invariant, in words; none is the only acceptable answer. */
 export function brokenInvariants(state: State): string[] {
@@ -85,12 +86,14 @@ function brokenDomains(state: State, { domains }: Type1, groups: readonly string
 }
 
 /** The list has no address that an attached group can't use, and every mapping is inside the list. */
-function brokenLimits(state: State, { list, domains, mappings }: Type1): string[] {
+function brokenLimits(state: State, type1: Type1): string[] {
+  const { list, domains, mappings } = type1;
   const outsiders = mappings.map(rangeOf).filter((range) => !insideOneRange(list, range));
   const broken = outsiders.map((range) => `mapping ${rangeText(range)} is outside the list`);
   for (const name of domains.flatMap(({ groups }) => groups)) {
-    const { iommu, reserved } = entryOf(state.world, name);
-    const outside = list.find((range) => !contains(iommu.aperture, range));
+    const { reserved } = entryOf(state.world, name);
+    const aperture = apertureOf(state, type1, name);
+    const outside = list.find((range) => !contains(aperture, range));
     if (outside) broken.push(`range ${rangeText(outside)} is outside the aperture of ${name}`);
     for (const region of reserved.filter(isExcluded)) {
       const hit = list.find((range) => overlaps(range, region));

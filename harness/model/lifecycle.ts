@@ -152,13 +152,11 @@ export function setIommu(state: State, key: string, type: bigint): Outcome {
   const container = openContainer(state, key);
   if (container.groups.length === 0 || container.type1) return { state, answer: refused("EINVAL") };
   const { knowsNesting, knowsUnmapAll } = state.semantics;
-  if (type === TYPE1_NESTING && knowsNesting) {
-    return { state, answer: refused(nestingRefusal(state, container)) };
-  }
+  const isNested = type === TYPE1_NESTING && knowsNesting;
   if (type === UNMAP_ALL && knowsUnmapAll) return { state, answer: refused("EINVAL") };
-  if (type !== TYPE1 && type !== TYPE1_V2) return { state, answer: refused("ENODEV") };
+  if (type !== TYPE1 && type !== TYPE1_V2 && !isNested) return { state, answer: refused("ENODEV") };
 
-  let type1 = emptyType1(type === TYPE1 ? 1 : 2, state.dmaEntryLimit);
+  let type1 = emptyType1(type === TYPE1 ? 1 : 2, state.dmaEntryLimit, isNested);
   for (const [index, name] of container.groups.entries()) {
     const { state: after, result } = attachGroup(state, type1, name);
     state = after;
@@ -170,11 +168,6 @@ export function setIommu(state: State, key: string, type: bigint): Outcome {
     type1 = result;
   }
   return { state: setContainer(state, key, { ...container, type1 }), answer: ok() };
-}
-
-/** The first group that an attach comes to decides, before anything else about it is looked at. [spec §2.1 row 6] */
-function nestingRefusal(state: State, { groups: [newest = ""] }: Container): Errno {
-  return entryOf(state.world, newest).iommu.nestingRefusal;
 }
 
 /** VFIO_CHECK_EXTENSION. [spec §1.2] */

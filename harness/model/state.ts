@@ -33,6 +33,8 @@ export interface Domain {
 export interface Type1 {
   /** 1: unmap may take whole mappings that stick out; 2: it refuses to bisect. [spec §5.2] */
   readonly unmapRules: 1 | 2;
+  /** Its domains are for nested translation. [spec §1.5] */
+  readonly isNested: boolean;
   /** Newest first. */
   readonly domains: readonly Domain[];
   readonly list: RangeList;

@@ -9,7 +9,7 @@ import {
 } from "./iova_list.ts";
 import { leak } from "./locked_memory.ts";
 import { conflictsWith, isHidden, rangeOf } from "./mappings.ts";
-import { hull, overlaps, type Range, type RangeList, U64_MAX } from "./range_list.ts";
+import { hull, overlaps, type Range, U64_MAX } from "./range_list.ts";
 import type { ReservedRegion } from "./reserved.ts";
 import { type Domain, entryOf, type State, type Type1 } from "./state.ts";
 import type { Iommu } from "./world.ts";
@@ -21,8 +21,9 @@ export interface Attached {
 }
 
 /** A backend without groups, as SET_IOMMU makes it. */
-export const emptyType1 = (unmapRules: 1 | 2, mappingLimit: number): Type1 => ({
+export const emptyType1 = (unmapRules: 1 | 2, mappingLimit: number, isNested = false): Type1 => ({
   unmapRules,
+  isNested,
   domains: [],
   list: [],
   mappings: [],
@@ -31,6 +32,12 @@ export const emptyType1 = (unmapRules: 1 | 2, mappingLimit: number): Type1 => ({
 });
 
 const iommuOf = (state: State, group: string): Iommu => entryOf(state.world, group).iommu;
+
+/** What a domain of the backend translates for the group. */
+export function apertureOf(state: State, { isNested }: Pick<Type1, "isNested">, group: string): Range {
+  const { aperture, nesting } = iommuOf(state, group);
+  return isNested && typeof nesting !== "string" ? nesting : aperture;
+}
 
 /**
  * Why a group may not leave its default domain: a device of it must always find its region mapped one to one, and
@@ -57,13 +64,15 @@ function collectRegions(state: State, group: string): [State, readonly ReservedR
  *
  * @returns the new backend, or EBUSY (a mapping without vaddr), EINVAL (conflict, nothing left), ENOMEM
  * (regions not collected), EPERM (kept by its driver, interrupts not isolated), ERANGE (a mapping that the new
- * domain can't take); then the caller keeps the old one [spec §2.2]
+ * domain can't take), what the driver says of nesting; then the caller keeps the old one [spec §2.2]
  */
 export function attachGroup(state: State, type1: Type1, group: string): Attached {
-  const { aperture, isolatesInterrupts } = iommuOf(state, group);
+  const { isolatesInterrupts, nesting } = iommuOf(state, group);
+  const aperture = apertureOf(state, type1, group);
   const mapped = (range: Range) => conflictsWith(state.semantics, type1, range);
 
   if (type1.mappings.some(({ isInvalid }) => isInvalid)) return { state, result: "EBUSY" };
+  if (type1.isNested && typeof nesting === "string") return { state, result: nesting };
   const kept = directRefusal(state, group);
   if (kept !== undefined) return { state, result: kept };
   if (apertureConflicts(type1.list, aperture, mapped)) return { state, result: "EINVAL" };
@@ -119,7 +128,7 @@ export function detachGroup(state: State, type1: Type1, group: string): { state:
   const [after, regions] = collectAll(state, domains.flatMap((domain) => domain.groups));
   const domainDied = domains.length < type1.domains.length;
   const list = regions
-    ? refresh(refreshEnds(state, domains, domainDied, type1.list), regions, type1.list)
+    ? refresh(refreshEnds(state, { ...type1, domains }, domainDied), regions, type1.list)
     : type1.list;
   return { state: after, type1: { ...type1, domains, list } };
 }
@@ -140,10 +149,12 @@ function collectAll(state: State, groups: readonly string[]): [State, ReservedRe
  * From where to where a refreshed list reaches: what all remaining apertures have in common. Kernels work
  * this out only when a domain died; otherwise the ends stay where the narrowed list had them. [spec §3.3]
  */
-function refreshEnds(state: State, domains: readonly Domain[], domainDied: boolean, list: RangeList): Range {
-  const ends = hull(list);
+function refreshEnds(state: State, type1: Type1, domainDied: boolean): Range {
+  const ends = hull(type1.list);
   if (ends && !domainDied && state.semantics.deviations.has("sticky-edges")) return ends;
-  const apertures = domains.flatMap(({ groups }) => groups.map((group) => iommuOf(state, group).aperture));
+  const apertures = type1.domains.flatMap(({ groups }) =>
+    groups.map((group) => apertureOf(state, type1, group))
+  );
   return apertures.reduce(
     (common, { start, last }) => ({
       start: start > common.start ? start : common.start,

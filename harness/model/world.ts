@@ -19,8 +19,8 @@ export interface Iommu {
   readonly locksDirectDevices: boolean;
   /** Addresses at which its driver fails to map anything, with ERANGE. [spec §2.1 row 19, §4.2] */
   readonly refuses?: Range;
-  /** How the driver refuses a domain for nested translation; no x86 driver under QEMU grants one. [spec §1.5] */
-  readonly nestingRefusal: Errno;
+  /** How the driver refuses a domain for nested translation, or what the domain that it grants translates. [spec §1.5] */
+  readonly nesting: Errno | Range;
 }
 
 /** A driver that belongs to VFIO, one that uses the device itself, or none. */

@@ -2,6 +2,7 @@ import t from "#tap";
 import { type KernelFacts, type Lookup, settleCells, type Wish } from "../../harness/check/cells.ts";
 import { NotInArchiveError } from "../../harness/components/component_error.ts";
 import type { QemuPreview } from "../../harness/components/preview.ts";
+import type { Architecture } from "../../harness/components/types.ts";
 import { parseMachines } from "../../harness/machine/machine.ts";
 
 const MACHINES = parseMachines(
@@ -19,14 +20,15 @@ class Archive implements Lookup<KernelFacts, QemuPreview> {
 
   readonly kernel = async (spec: string): Promise<KernelFacts> => {
     this.asked.push(spec);
-    const options = ["CONFIG_INTEL_IOMMU", "CONFIG_AMD_IOMMU", "CONFIG_VIRTIO_IOMMU"];
+    const options = ["CONFIG_ARM_SMMU_V3", "CONFIG_INTEL_IOMMU", "CONFIG_AMD_IOMMU", "CONFIG_VIRTIO_IOMMU"];
     const has = options.filter((option) => option !== "CONFIG_VIRTIO_IOMMU" || spec !== "debian:6.1");
     const config = new Map(has.map((option) => [option, "y"]));
-    return { spec, version: spec.replace("debian:", ""), config };
+    const arch = spec.endsWith("@arm64") ? "arm64" : "amd64";
+    return { spec, version: spec.replace(/debian:|@.*/g, ""), arch, config };
   };
 
-  readonly qemu = async (spec: string): Promise<QemuPreview> => {
-    this.asked.push(spec);
+  readonly qemu = async (spec: string, arch: Architecture): Promise<QemuPreview> => {
+    this.asked.push(arch === "amd64" ? spec : `${spec} for ${arch}`);
     if (spec === "debian:10.0.13") throw new NotInArchiveError(`QEMU "${spec}" is not in the archive`);
     return { spec, version: spec.replace("debian:", "") };
   };
@@ -63,6 +65,40 @@ t.test("a cell that is wanted twice is one cell", async (t) => {
     "debian:6.12 debian:11.1 intel",
     "debian:6.12 debian:11.1 amd",
     "debian:6.12 debian:11.1 virtio",
+  ]);
+});
+
+const ARM_MACHINES = parseMachines(
+  "machine: smmuv3\narch: arm64\niommu: { kind: smmuv3 }\ndevices: [slot: 3]\n",
+  "m.yaml",
+);
+
+t.test("a machine's architecture decides which QEMU and which kernel is meant", async (t) => {
+  const archive = new Archive();
+  const cells = [...MACHINES, ...ARM_MACHINES].map((machine) => ({
+    kernel: "debian:6.12",
+    qemu: "debian:11.1",
+    machine,
+  }));
+  const settled = await archive.settle({ cells });
+  t.same(archive.asked, [
+    ...["debian:11.1", "debian:11.1 for arm64", "debian:6.12", "debian:6.12@arm64"],
+    ...["headers of debian:6.12", "headers of debian:6.12@arm64"],
+  ]);
+  t.same(settled.map(({ skip }) => skip), Array(4).fill(undefined));
+  t.equal(settled[3]?.id, "debian:6.12@arm64 debian:11.1 smmuv3");
+});
+
+t.test("a kernel that is named for one architecture is for no machine of another", async (t) => {
+  const cells = [...MACHINES.slice(0, 1), ...ARM_MACHINES].flatMap((machine) =>
+    ["debian:6.12@amd64", "debian:6.12@arm64"].map((kernel) => ({ kernel, qemu: "debian:11.1", machine }))
+  );
+  const skips = (await new Archive().settle({ cells })).map(({ skip }) => skip);
+  t.same(skips, [
+    undefined,
+    "debian:6.12@arm64 is for arm64, the machine is amd64",
+    "debian:6.12@amd64 is for amd64, the machine is arm64",
+    undefined,
   ]);
 });
 

@@ -64,6 +64,7 @@ function qemuPlan(artifactsDir: string, behaviour: Behaviour): QemuPlan {
   return {
     command: [...deno, STAND_IN, JSON.stringify(behaviour)],
     env: {},
+    arch: "amd64",
     accelerator: "tcg",
     machineArgs: [],
     kernelImage: "vmlinuz",

@@ -13,23 +13,34 @@ t.test("sources of a release are signed by Debian's keyring", async (t) => {
   const signed = "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]";
   const trixie = releaseOf("trixie");
   t.equal(
-    sourceLines(trixie, { main: "http://m.example/debian", security: "http://s.example/security" }),
+    sourceLines(trixie, "amd64", { main: "http://m.example/debian", security: "http://s.example/security" }),
     `${signed} http://m.example/debian trixie main
 ${signed} http://m.example/debian trixie-backports main
 ${signed} http://s.example/security trixie-security main
 `,
   );
-  t.notMatch(sourceLines(trixie, { main: "http://m.example/debian" }), /security/);
+  t.notMatch(sourceLines(trixie, "amd64", { main: "http://m.example/debian" }), /security/);
 });
 
 t.test("of an old release only the security suite is used", async (t) => {
   const bullseye = releaseOf("bullseye");
   t.equal(
-    sourceLines(bullseye, { main: "http://m.example/debian", security: "http://s.example/security" }),
+    sourceLines(bullseye, "amd64", {
+      main: "http://m.example/debian",
+      security: "http://s.example/security",
+    }),
     "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] " +
       "http://s.example/security bullseye-security main\n",
   );
-  t.equal(sourceLines(bullseye, { main: "http://m.example/debian" }), "");
+  t.equal(sourceLines(bullseye, "amd64", { main: "http://m.example/debian" }), "");
+});
+
+t.test("another architecture has lists of its own, of the same suites and signed by the same keys", async (t) => {
+  const line = (arch: "amd64" | "arm64") =>
+    sourceLines(releaseOf("bullseye"), arch, { main: "", security: "http://s.example/security" });
+  t.equal(line("arm64"), line("amd64").replace("amd64", "arm64"));
+  const configuration = configurationLines("/c", "arm64", [], true);
+  t.match(configuration, 'APT::Architecture "arm64";\nAPT::Architectures { "arm64"; };');
 });
 
 t.test("a release that the mirror has dropped is told from a mirror that can't be reached", async (t) => {
@@ -61,12 +72,12 @@ Dir::Cache "/var/cache/apt";`;
 });
 
 t.test("the configuration keeps to its folder and to the machine's user", async (t) => {
-  const user = configurationLines("/c/apt/trixie", ['Acquire::http::Proxy "http://p/";'], false);
+  const user = configurationLines("/c/apt/trixie", "amd64", ['Acquire::http::Proxy "http://p/";'], false);
   t.match(user, 'Dir::State::status "/c/apt/trixie/state/status";');
   t.match(user, 'Dir::Etc::parts "/dev/null";');
   t.match(user, 'Acquire::http::Proxy "http://p/";');
   t.notMatch(user, "Sandbox");
-  t.match(configurationLines("/c", [], true), 'APT::Sandbox::User "root";');
+  t.match(configurationLines("/c", "amd64", [], true), 'APT::Sandbox::User "root";');
 });
 
 t.test("which refusals mean that the lists are old", async (t) => {

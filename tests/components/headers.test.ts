@@ -1,5 +1,5 @@
 import t from "#tap";
-import { headerPackages } from "../../harness/components/headers.ts";
+import { headerPackages, kbuildPackages } from "../../harness/components/headers.ts";
 import type { ArchivePackage } from "../../harness/components/package_index.ts";
 import type { Kernel } from "../../harness/components/types.ts";
 
@@ -36,7 +36,9 @@ const kernel: Kernel = {
 };
 
 const chosen = (...packages: ArchivePackage[]) =>
-  headerPackages(packages, kernel).map(({ name, version }) => `${name} ${version}`);
+  [...headerPackages(packages, kernel), ...kbuildPackages(packages, packages, kernel)].map((
+    { name, version },
+  ) => `${name} ${version}`);
 
 t.test("headers are the kernel's own, tools may be newer, but no more than need be", async (t) => {
   const own = [`linux-headers-${release} 5.10.251-5`, `${common} 5.10.251-5`];
@@ -47,6 +49,13 @@ t.test("headers are the kernel's own, tools may be newer, but no more than need 
     `${kbuild} 5.10.259-1`,
   ]);
   t.same(chosen(...parts, ...versions("5.10.262-1", "5.10.251-5")), [...own, `${kbuild} 5.10.251-5`]);
+});
+
+t.test("tools for another architecture are those that run here", async (t) => {
+  const arm: Kernel = { ...kernel, arch: "arm64", release: "5.10.0-43-arm64" };
+  const own = { ...headers, name: "linux-headers-5.10.0-43-arm64" };
+  const host = { ...entry(kbuild, "5.10.259-1"), sha256: "bb" };
+  t.same(kbuildPackages([own, entry(kbuild, "5.10.251-5")], [host], arm), [host]);
 });
 
 t.test("what is missing is named", async (t) => {

@@ -1,5 +1,6 @@
 import t from "#tap";
 import {
+  alternatives,
   chooseKernel,
   type KernelChoice,
   kernelChoices,
@@ -26,6 +27,10 @@ const choices = kernelChoices([
   entry("linux-image-6.12.117+deb13-amd64", "6.12.117-1", "trixie"),
   entry("linux-image-6.12.117+deb12-amd64", "6.12.117-1~deb12u1", "bookworm"),
   entry("linux-image-6.12.117+deb12-cloud-amd64", "6.12.117-1~deb12u1", "bookworm"),
+  entry("linux-image-6.12.117+deb12-arm64", "6.12.117-1~deb12u1", "bookworm"),
+  entry("linux-image-6.12.117+deb12-cloud-arm64-unsigned", "6.12.117-1~deb12u1", "bookworm"),
+  entry("linux-image-6.12.117+deb13-arm64", "6.12.117-1", "trixie"),
+  entry("linux-image-6.12.117+deb13-arm64-16k", "6.12.117-1", "trixie"),
   entry("linux-image-6.12.9+deb13-amd64", "6.12.9-1", "trixie"),
   entry("linux-image-6.12-amd64", "6.12.117-1~deb12u1", "bookworm", "linux-image-6.12.117+deb12-amd64"),
   entry(
@@ -61,6 +66,17 @@ t.test("what a spec means", async (t) => {
     t.equal(choose(`debian:${wanted}`).release, "5.10.0-46-amd64", wanted);
   }
   t.equal(choose("debian:6.1.192-1").release, "6.1.0-55-amd64");
+});
+
+t.test("kernels of another architecture, which their specs name", async (t) => {
+  const arm = choose("debian:6.12@arm64");
+  t.match(arm, { release: "6.12.117+deb12-arm64", arch: "arm64" });
+  t.equal(kernelSpec(arm, choices), "debian:6.12.117@arm64");
+  const cloud = choose("debian:6.12@cloud@arm64");
+  t.match(cloud, { release: "6.12.117+deb12-cloud-arm64", flavour: "cloud" });
+  t.equal(kernelSpec(cloud, choices), "debian:6.12.117@cloud@arm64");
+  t.same(alternatives(arm, choices).map(({ release }) => release), ["6.12.117+deb13-arm64"]);
+  t.throws(() => choose("debian:6.1@arm64"), { name: "NotInArchiveError" });
 });
 
 t.test("signed images are preferred, unsigned ones do", async (t) => {

@@ -17,6 +17,11 @@ Version: 7.3.4-1~bpo13+1
 Size: 5
 SHA256: bb
 
+Package: linux-image-7.3.4+deb13-rt-arm64-unsigned
+Version: 7.3.4-1~bpo13+1
+Size: 7
+SHA256: dd
+
 Package: hello
 Version: 2.10-3
 Description: names linux-image-6.1 in passing
@@ -29,6 +34,7 @@ t.test("stanzas, with fields over several lines", async (t) => {
   t.same(stanzas.map((stanza) => stanza.get("Package")), [
     "linux-image-7.3.4+deb13-amd64",
     "linux-image-7.3.4+deb13-amd64-dbg",
+    "linux-image-7.3.4+deb13-rt-arm64-unsigned",
     "hello",
   ]);
   t.equal(stanzas[0]?.get("Size"), "1900");

@@ -34,11 +34,14 @@ t.test("a QEMU of one's own is asked for its version", async (t) => {
   const directory = t.testdir({ qemu: "#!/bin/sh\necho 'QEMU emulator version 9.9.1 (own build)'\n" });
   await Deno.chmod(`${directory}/qemu`, 0o755);
   const context = { cacheDir: directory, progress: () => {} };
-  const qemu = await resolveQemu(`path:${directory}/qemu`, context);
-  t.match(qemu, { spec: `path:${directory}/qemu`, version: "9.9.1", packages: [], env: {} });
-  t.same(qemu.command("x86_64"), [`${directory}/qemu`]);
-  await t.rejects(resolveQemu("path:/bin/true", context), { name: "ComponentError", message: /is no QEMU/ });
-  await t.rejects(resolveQemu("path:/no/such", context), {
+  const qemu = await resolveQemu(`path:${directory}/qemu`, "arm64", context);
+  t.match(qemu, { spec: `path:${directory}/qemu`, version: "9.9.1", arch: "arm64", packages: [], env: {} });
+  t.same(qemu.command(), [`${directory}/qemu`]);
+  await t.rejects(resolveQemu("path:/bin/true", "amd64", context), {
+    name: "ComponentError",
+    message: /is no QEMU/,
+  });
+  await t.rejects(resolveQemu("path:/no/such", "amd64", context), {
     name: "ComponentError",
     message: /not found on this machine; install it; name another, or write debian:VERSION$/,
   });

@@ -1,5 +1,5 @@
 import t from "#tap";
-import { parseKernelSpec, parseQemuSpec } from "../../harness/components/spec.ts";
+import { kernelSpecFor, parseKernelSpec, parseQemuSpec } from "../../harness/components/spec.ts";
 import { UsageError } from "../../harness/errors.ts";
 
 t.test("kernel specs", async (t) => {
@@ -7,6 +7,9 @@ t.test("kernel specs", async (t) => {
   t.same(parseKernelSpec("debian:6.12"), { ...debian, wanted: "6.12" });
   t.same(parseKernelSpec("debian:6.12.117+deb13"), { ...debian, wanted: "6.12.117+deb13" });
   t.same(parseKernelSpec("debian:6.1@amd64"), { ...debian, wanted: "6.1" });
+  for (const spec of ["debian:6.12@cloud@arm64", "debian:6.12@arm64@cloud"]) {
+    t.same(parseKernelSpec(spec), { kind: "debian", wanted: "6.12", flavour: "cloud", arch: "arm64" }, spec);
+  }
   t.same(parseKernelSpec("debian:7.3@cloud"), { ...debian, wanted: "7.3", flavour: "cloud" });
   t.same(parseKernelSpec("deb:/tmp/a b.deb"), { kind: "deb", file: "/tmp/a b.deb" });
 });
@@ -25,4 +28,15 @@ t.test("a malformed spec is an error of usage that quotes it", async (t) => {
     t.throws(() => parseQemuSpec(spec), UsageError, `QEMU "${spec}"`);
   }
   t.throws(() => parseKernelSpec("debian:6.12@rt"), { message: /"@rt" is unknown/ });
+  t.throws(() => parseKernelSpec("debian:6.12@amd64@arm64"), { message: /has two architectures/ });
+});
+
+t.test("a machine's architecture says which kernel is meant, unless the spec does", async (t) => {
+  t.equal(kernelSpecFor("arm64", "debian:6.12"), "debian:6.12@arm64");
+  t.equal(kernelSpecFor("arm64", "debian:6.12@cloud"), "debian:6.12@cloud@arm64");
+  for (const spec of ["debian:6.12@amd64", "debian:6.12@arm64", "deb:/tmp/a@b.deb"]) {
+    t.equal(kernelSpecFor("arm64", spec), spec);
+    t.equal(kernelSpecFor("amd64", spec), spec);
+  }
+  t.equal(kernelSpecFor("amd64", "debian:6.12"), "debian:6.12");
 });

@@ -17,6 +17,7 @@ function boot(artifactsDir: string, behaviour: Behaviour, limits = LIMITS): Prom
   const plan: QemuPlan = {
     command: [...deno, STAND_IN, JSON.stringify(behaviour)],
     env: {},
+    arch: "amd64",
     accelerator: "tcg",
     machineArgs: [],
     kernelImage: "vmlinuz",

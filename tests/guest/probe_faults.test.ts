@@ -129,9 +129,9 @@ t.test("a QEMU that is killed from outside is a harness-fault", async (t) => {
 t.test("a QEMU that doesn't start says why", async (t) => {
   const dir = await outDir(t);
   const { qemu } = await loadPins();
-  const real = await resolveQemu(qemu, { cacheDir: defaultCacheDir(), progress: () => {} });
+  const real = await resolveQemu(qemu, "amd64", { cacheDir: defaultCacheDir(), progress: () => {} });
   const wrapper = join(dir, "qemu");
-  const command = real.command("x86_64").map((word) => `'${word}'`).join(" ");
+  const command = real.command().map((word) => `'${word}'`).join(" ");
   const script = `#!/bin/sh
 [ "$1" = --version ] && exec ${command} --version
 exec ${command} "$@" -device no-such-device

@@ -5,6 +5,7 @@ import { exitText, qemuArguments, type QemuPlan, startQemu } from "../../harness
 const PLAN: QemuPlan = {
   command: ["/lib/loader", "/bin/qemu", "-L", "/share/a,b"],
   env: {},
+  arch: "amd64",
   accelerator: "tcg",
   machineArgs: ["-machine", "q35", "-device", "intel-iommu,intremap=on"],
   kernelImage: "/k,1/vmlinuz",

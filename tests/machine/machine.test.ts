@@ -21,7 +21,7 @@ const EXPECTED = [{
   name: "intel-48",
   arch: "amd64",
   memoryMib: 512,
-  iommu: { kind: "intel", addressBits: 48, interruptRemapping: false },
+  iommu: { kind: "intel", addressBits: 48, interruptRemapping: false, reserved: [] },
   slots: [
     { bridge: undefined, slot: 3, function: 0, name: "odd", device: "pci-testdev", functions: 1 },
     { bridge: undefined, slot: 29, function: 0, name: undefined, device: "edu", functions: 8 },
@@ -33,7 +33,7 @@ const EXPECTED = [{
   name: "amd",
   arch: "amd64",
   memoryMib: 256,
-  iommu: { kind: "amd", addressBits: undefined, interruptRemapping: true },
+  iommu: { kind: "amd", addressBits: undefined, interruptRemapping: true, reserved: [] },
   slots: [{ bridge: undefined, slot: 2, function: 0, name: undefined, device: "edu", functions: 1 }],
   bridges: [],
   firmware: [],

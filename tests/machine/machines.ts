@@ -6,8 +6,12 @@ import { type KernelVersion, parseVersion } from "../../harness/model/version.ts
 export function machineWith(
   iommu: string,
   devices = "[slot: 3, slot: 4, { slot: 6, functions: 2 }]",
+  arch = "amd64",
 ): Machine {
-  const [machine] = parseMachines(`machine: m\niommu: ${iommu}\ndevices: ${devices}\n`, "m.yaml");
+  const [machine] = parseMachines(
+    `machine: m\narch: ${arch}\niommu: ${iommu}\ndevices: ${devices}\n`,
+    "m.yaml",
+  );
   if (!machine) throw new Error("no machine");
   return machine;
 }

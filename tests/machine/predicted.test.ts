@@ -128,7 +128,7 @@ t.test("interrupts and coherency", async (t) => {
 
 t.test("who refuses nesting", async (t) => {
   const refusal = (kind: string, kernel: string) =>
-    groupsOf(`{ kind: ${kind} }`, kernel, "10.0.13")[0]?.iommu.nestingRefusal;
+    groupsOf(`{ kind: ${kind} }`, kernel, "10.0.13")[0]?.iommu.nesting;
   t.equal(refusal("intel", "5.10.262"), "ENODEV", "the driver, for want of hardware");
   for (const kind of ["amd", "virtio"]) t.equal(refusal(kind, "5.10.262"), "EINVAL", kind);
   t.equal(refusal("intel", "6.1.192"), "EINVAL");

@@ -21,7 +21,7 @@ import { getInfo } from "../../harness/model/info.ts";
 import { lockedPages } from "../../harness/model/locked_memory.ts";
 import { exit, fork, inProcess } from "../../harness/model/process.ts";
 import { KERNELS, Play } from "./play.ts";
-import { AMD, group, INTEL, MSI, region, TAKEN, VIRTIO, worldOf } from "./worlds.ts";
+import { AMD, group, INTEL, iommu, MSI, region, SW_MSI, TAKEN, upTo, VIRTIO, worldOf } from "./worlds.ts";
 
 const DIRECT = { requiresDirect: true };
 const REGION = region(0x40000000n, 0x4000ffffn, "direct");
@@ -171,11 +171,28 @@ t.test("SET_IOMMU [§1.5]", async (t) => {
 });
 
 t.test("nesting is refused in the words of the newest group's driver [§1.5, §2.1 row 6]", async (t) => {
-  const knows = { ...INTEL, nestingRefusal: "ENODEV" as const };
+  const knows = { ...INTEL, nesting: "ENODEV" as const };
   const world = worldOf({ old: group(knows, [MSI]), amd: group(AMD, [MSI]) });
   t.equal(Play.right("5.10.262", world).start(6n, "amd", "old"), "ENODEV");
   t.equal(Play.right("5.10.262", world).start(6n, "old", "amd"), "EINVAL");
   t.equal(Play.right("7.3.4", world).start(6n, "old"), "ENODEV", "there nobody is asked");
+});
+
+t.test("nesting that is granted: unmaps as v2, an aperture of its own, and every later group must nest [§1.5]", async (t) => {
+  const smmu = iommu("smmuv3", upTo(48), { nesting: upTo(44) });
+  const world = worldOf({ a: group(smmu, [SW_MSI]), b: group(smmu, [SW_MSI]), amd: group(AMD, [MSI]) });
+  const play = Play.right("6.1.192", world);
+  t.equal(play.start(6n, "a"), "ok");
+  const ranges = "ranges=0x0..0x7ffffff,0x8100000..0xfffffffffff";
+  t.match(play.run(getInfo, "c"), ranges);
+  t.equal(play.join("amd"), "EINVAL");
+  t.equal(play.join("b"), "ok");
+  play.run(groupUnsetContainer, "a");
+  t.match(play.run(getInfo, "c"), ranges);
+  t.equal(Play.right("6.1.192", world).start(3n, "a"), "ok", "asked for nothing special it isn't nested");
+  const plain = Play.right("6.1.192", world);
+  plain.start(3n, "a");
+  t.match(plain.run(getInfo, "c"), "0x8100000..0xffffffffffff");
 });
 
 t.test("SET_IOMMU needs a group, and happens once [§1.5]", async (t) => {

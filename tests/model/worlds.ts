@@ -22,7 +22,7 @@ export const iommu = (name: string, aperture: Range, more: Partial<Iommu> = {}):
   isolatesInterrupts: true,
   enforcesCoherency: false,
   locksDirectDevices: false,
-  nestingRefusal: "EINVAL",
+  nesting: "EINVAL",
   ...more,
 });
 

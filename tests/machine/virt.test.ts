@@ -1,0 +1,178 @@
+/** The board of arm64 machines: QEMU's arguments and the world. [spec §9.4, §9.5, §10, §19] */
+import t from "#tap";
+import { machineArgs, unsupported } from "../../harness/machine/qemu_args.ts";
+import { predictedGroups } from "../../harness/machine/predicted.ts";
+import { parseMachines } from "../../harness/machine/machine.ts";
+import { hex } from "../../harness/model/range_list.ts";
+import { regionText } from "../../harness/model/reserved.ts";
+import { machineWith, version } from "./machines.ts";
+
+const SMMU = "{ kind: smmuv3 }";
+const GIVEN =
+  "[0x20000000..0x2fffffff reserved, 0x28000000..0x37ffffff msi, 0x40000010..0x40000010 reserved]";
+const REGIONS = `{ kind: virtio, reserved: ${GIVEN} }`;
+const TESTDEV = "[{ slot: 3, device: pci-testdev }]";
+const GIVEN_TO_QEMU = ["0x20000000:0x2fffffff:0", "0x28000000:0x37ffffff:1", "0x40000010:0x40000010:0"];
+
+const arm = (iommu: string, devices = TESTDEV) => machineWith(iommu, devices, "arm64");
+
+/** IOMMU, QEMU, board, IOMMU device. */
+const BOARDS: readonly [iommu: string, qemu: string, board: string, device: string[]][] = [
+  [SMMU, "7.2", "virt,gic-version=3,iommu=smmuv3", []],
+  ["{ kind: smmuv3, interrupt-remapping: false }", "10.0.13", "virt,gic-version=2,iommu=smmuv3", []],
+  ["{ kind: virtio }", "7.2", "virt,gic-version=3", ["-device", "virtio-iommu-pci,addr=1"]],
+  [
+    "{ kind: virtio, address-bits: 40, interrupt-remapping: false }",
+    "11.1.3",
+    "virt,gic-version=2",
+    ["-device", "virtio-iommu-pci,addr=1,aw-bits=40"],
+  ],
+  [REGIONS, "8.2.9", "virt,gic-version=3,its=off", [
+    "-device",
+    "virtio-iommu-pci,addr=1,len-reserved-regions=3," +
+    GIVEN_TO_QEMU.map((text, index) => `reserved-regions[${index}]=${text}`).join(","),
+  ]],
+  [REGIONS, "9.0.0", "virt,gic-version=3,its=off", [
+    "-device",
+    JSON.stringify({ driver: "virtio-iommu-pci", addr: "1", "reserved-regions": GIVEN_TO_QEMU }),
+  ]],
+  [REGIONS.replace("reserved:", "address-bits: 32, reserved:"), "11.1.3", "virt,gic-version=3,its=off", [
+    "-device",
+    JSON.stringify({
+      driver: "virtio-iommu-pci",
+      addr: "1",
+      "aw-bits": 32,
+      "reserved-regions": GIVEN_TO_QEMU,
+    }),
+  ]],
+];
+
+for (const [iommu, qemu, board, device] of BOARDS) {
+  t.test(`${iommu} on QEMU ${qemu}`, async (t) => {
+    const args = machineArgs(arm(iommu), version(qemu));
+    t.same(args, ["-machine", board, "-m", "256M", ...device, "-device", "pci-testdev,addr=3"]);
+  });
+}
+
+t.test("a width needs a QEMU that has it", async (t) => {
+  const machine = arm("{ kind: virtio, address-bits: 40 }");
+  t.equal(unsupported(machine, version("8.2.9")), "virtio-iommu has no aw-bits before QEMU 9.0");
+  t.equal(unsupported(machine, version("9.0.0")), undefined);
+});
+
+const [SW_MSI, ITS, V2M] = [
+  "0x8000000..0x80fffff:msi",
+  "0x8090000..0x809ffff:msi",
+  "0x8020000..0x8020fff:msi",
+];
+const NO_ITS = "interrupt-remapping: false";
+
+const WORLDS: readonly [iommu: string, qemu: string, last: string, isolates: boolean, regions: string[]][] = [
+  [SMMU, "7.2", "0xffffffffffff", true, [SW_MSI]],
+  [`{ kind: smmuv3, ${NO_ITS} }`, "10.0.13", "0xffffffffffff", false, [SW_MSI]],
+  ["{ kind: virtio }", "7.2", "0xffffffffffffffff", true, [ITS]],
+  ["{ kind: virtio }", "10.0.13", "0xffffffffffff", true, [ITS]],
+  [`{ kind: virtio, address-bits: 40, ${NO_ITS} }`, "10.0.13", "0xffffffffff", false, [V2M]],
+  [
+    REGIONS,
+    "7.2",
+    "0xffffffffffffffff",
+    false,
+    ["0x20000000..0x2fffffff:reserved", "0x28000000..0x37ffffff:msi", "0x40000010..0x40000010:reserved"],
+  ],
+  [
+    REGIONS,
+    "10.0.13",
+    "0xffffffffffff",
+    false,
+    ["0x20000000..0x27ffffff:reserved", "0x28000000..0x37ffffff:msi", "0x40000010..0x40000010:reserved"],
+  ],
+  [
+    "{ kind: virtio, reserved: [0x9000000..0x9000fff reserved, 0x9001000..0x9001fff reserved] }",
+    "7.2",
+    "0xffffffffffffffff",
+    false,
+    [SW_MSI, "0x9000000..0x9001fff:reserved"],
+  ],
+];
+
+for (const [iommu, qemu, last, isolates, regions] of WORLDS) {
+  t.test(`the world of ${iommu} on QEMU ${qemu}`, async (t) => {
+    const [group] = predictedGroups(arm(iommu), { kernel: version("6.12.117"), qemu: version(qemu) });
+    t.same([group?.iommu.aperture.last ?? 0n].map(hex), [last]);
+    t.equal(group?.iommu.isolatesInterrupts, isolates);
+    t.same(group?.reserved.map(regionText), regions);
+  });
+}
+
+t.test("a region takes its place from those before it, and may leave two parts of one", async (t) => {
+  const given = "[0x20000000..0x2fffffff reserved, 0x24000000..0x24000fff msi]";
+  const regions = (qemu: string) =>
+    predictedGroups(arm(`{ kind: virtio, reserved: ${given} }`), {
+      kernel: version("6.12.117"),
+      qemu: version(qemu),
+    })[0]?.reserved.map(regionText);
+  t.same(regions("9.0.0"), [
+    "0x20000000..0x23ffffff:reserved",
+    "0x24000000..0x24000fff:msi",
+    "0x24001000..0x2fffffff:reserved",
+  ]);
+  t.same(regions("8.2.9"), ["0x20000000..0x2fffffff:reserved", "0x24000000..0x24000fff:msi"]);
+});
+
+t.test("what an SMMU says of nesting", async (t) => {
+  const nesting = (kernel: string, qemu: string) =>
+    predictedGroups(arm(SMMU), { kernel: version(kernel), qemu: version(qemu) })[0]?.iommu.nesting;
+  t.same(nesting("6.1.192", "7.2"), { start: 0n, last: 0xffff_ffff_ffffn });
+  t.same(nesting("6.1.192", "10.0.13"), { start: 0n, last: 0xfff_ffff_ffffn });
+  t.equal(nesting("6.12.117", "10.0.13"), "EPERM");
+});
+
+const machine = (iommu: string, devices = TESTDEV, arch = "arm64") =>
+  `machine: m\narch: ${arch}\niommu: ${iommu}\ndevices: ${devices}\n`;
+const withRegion = (text: string) => machine(`{ kind: virtio, reserved: [${text}] }`);
+const many = (count: number) =>
+  Array.from(
+    { length: count },
+    (_, index) => `${hex(BigInt(index + 1) << 20n)}..${hex((BigInt(index + 1) << 20n) + 1n)} msi`,
+  );
+
+const FAULTS: readonly [text: string, message: RegExp][] = [
+  [machine("{ kind: intel }"), /^m\.yaml:3:16: iommu\.kind: no arm64 board has one; write smmuv3 or virtio$/],
+  [
+    machine(SMMU, TESTDEV, "amd64"),
+    /^m\.yaml:3:16: iommu\.kind: no amd64 board has one; write intel or amd or virtio$/,
+  ],
+  [machine("{ kind: smmuv3, address-bits: 48 }"), /^m\.yaml:3:38: iommu\.address-bits: leave it out;/],
+  [
+    machine(`{ kind: smmuv3, reserved: ["0x0..0xfff msi"] }`),
+    /^m\.yaml:3:34: iommu\.reserved: on arm64 only a virtio-iommu can be told its regions; leave it out$/,
+  ],
+  [
+    withRegion("0x2000..0x1fff reserved"),
+    /^m\.yaml:3:35: iommu\.reserved\.0: 0x2000\.\.0x1fff ends before it starts; write/,
+  ],
+  [withRegion("0x0..0xffffffffffffffff reserved"), /kernels refuse a region of all addresses/],
+  [withRegion("0x0..0x10000000000000000 reserved"), /an address has 64 bits/],
+  [withRegion("0x0..0xfff unity"), /a virtio-iommu has no kind unity; write reserved or msi$/],
+  [withRegion("0x0 reserved"), /0x0 reserved: write START\.\.LAST KIND/],
+  [
+    withRegion(many(22).join(", ")),
+    /^m\.yaml:3:\d+: iommu\.reserved\.21: a virtio-iommu reports at most 21 regions; write fewer$/,
+  ],
+  [
+    machine("{ kind: virtio, reserved: [0x0..0xfff msi] }", "[slot: 3]"),
+    /^m\.yaml:4:11: devices\.0\.device: edu needs interrupts that a board with chosen regions lacks; write pci-testdev or/,
+  ],
+];
+
+for (const [text, message] of FAULTS) {
+  t.test(`refused: ${message.source}`, async (t) => {
+    t.throws(() => parseMachines(text, "m.yaml"), { name: "ConfigError", message });
+  });
+}
+
+t.test("as many regions as the device reports", async (t) => {
+  const [machine] = parseMachines(withRegion(many(21).join(", ")), "m.yaml");
+  t.equal(machine?.iommu.reserved.length, 21);
+});
