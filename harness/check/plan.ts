@@ -99,7 +99,7 @@ async function accelerate(
     context.cacheDir,
     () => plainPlan(kit, qemu, machine, "kvm", join(request.outDir, "kvm-proof")),
   );
-  context.progress(`accelerator ${accelerator}: ${reason}`);
+  context.progress(`accelerator ${accelerator} with QEMU ${qemu.spec}: ${reason}`);
   return accelerator;
 }
 
