@@ -79,15 +79,22 @@ export function mapDma(state: State, key: string, request: MapRequest): Outcome 
   return { state: withType1(state, key, withMappingAdded(type1, mapping, tree)), answer: ok() };
 }
 
+/** What a call answers depends on what no model can know. */
+export class UndeterminedError extends RangeError {
+  override name = "UndeterminedError";
+}
+
 /**
  * Pins the memory, and maps each piece in all domains before it pins the next. [spec §4.2]
- * @throws RangeError where both would fail: which does first depends on how the memory lies
+ * @throws UndeterminedError where both would fail: which does first depends on how the memory lies
  */
 function pinAndMap(state: State, type1: Type1, request: MapRequest): bigint | Errno {
   const pinned = pinBacking(state, request);
   if (!isRefused(state, type1, rangeOf(request))) return pinned;
   if (typeof pinned === "bigint") return "ERANGE";
-  throw new RangeError("an IOMMU refuses it, and its memory can't be pinned: which is first can't be known");
+  throw new UndeterminedError(
+    "an IOMMU refuses it, and its memory can't be pinned: which comes first can't be known",
+  );
 }
 
 function pinBacking(state: State, { size, flags, vaddr, backing }: MapRequest): bigint | Errno {

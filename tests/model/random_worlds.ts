@@ -42,17 +42,27 @@ const unitsAt = (base: bigint, first: number, last: number): Range => ({
   last: base + BigInt(last + 1) * UNIT_BYTES - 1n,
 });
 
+/** Seldom, a page at which the IOMMU maps nothing. */
+const refusalArb = (base: bigint): fc.Arbitrary<Partial<Iommu>> =>
+  fc.oneof(
+    { weight: 3, arbitrary: fc.constant({}) },
+    fc.nat(PAGES - 1).map((page) => ({
+      refuses: unitsAt(base, page * UNITS_PER_PAGE, (page + 1) * UNITS_PER_PAGE - 1),
+    })),
+  );
+
 function iommuArb(name: string, base: bigint, { sameEnds }: WorldLimits): fc.Arbitrary<Iommu> {
   const pages = sameEnds ? fc.constant([0, 0] as const) : fc.oneof(
     fc.constant([0, 0] as const),
     fc.tuple(fc.nat(5), fc.nat(5)),
   );
   const isolated = fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, fc.boolean());
-  return fc.record({ pages, isolated, locks: fc.boolean() })
-    .map(({ pages: [below, above], isolated, locks }) =>
+  return fc.record({ pages, isolated, locks: fc.boolean(), refusal: refusalArb(base) })
+    .map(({ pages: [below, above], isolated, locks, refusal }) =>
       iommu(name, unitsAt(base, below * UNITS_PER_PAGE, ADDRESSES - 1 - above * UNITS_PER_PAGE), {
         isolatesInterrupts: isolated,
         locksDirectDevices: locks,
+        ...refusal,
       })
     );
 }

@@ -128,6 +128,20 @@ export const directDevicesStay: Rule = ({ after }) => {
   return undefined;
 };
 
+/** What some domain of the container can't hold isn't mapped, whichever came first. [spec §2.1 row 19, §4.2] */
+export const allDomainsHoldAllMappings: Rule = ({ after }) => {
+  for (const { groups, type1 } of after.containers.values()) {
+    for (const name of type1 ? groups : []) {
+      const { refuses } = entryOf(after.world, name).iommu;
+      const bad = type1?.mappings.find(({ iova, size }) =>
+        refuses && iova <= refuses.last && refuses.start < iova + size
+      );
+      if (bad) return `0x${bad.iova.toString(16)} is mapped, which ${name}'s IOMMU refuses`;
+    }
+  }
+  return undefined;
+};
+
 /** Hold in every mode. */
 export const ALWAYS: Readonly<Record<string, Rule>> = {
   directDevicesStay,
@@ -140,6 +154,7 @@ export const ALWAYS: Readonly<Record<string, Rule>> = {
 export const WHEN_RIGHT: Readonly<Record<string, Rule>> = {
   ...ALWAYS,
   invariantsHold,
+  allDomainsHoldAllMappings,
   detachNeverNarrows,
   lockedIsMapped,
 };

@@ -129,6 +129,19 @@ const keepTheCharge: Fault = ({ before, after, step, answer }) => {
   return { state: { ...after, leakedPages: withEntry(after.leakedPages, MAIN_SPACE, leaked) }, answer };
 };
 
+/** Plays the step as if no IOMMU refused anything, from then on as before. */
+const skipReplay: Fault = (move) => {
+  const { before, step, answer, base } = move;
+  if (step.do !== "set-container" || answerText(answer) !== "ERANGE") return asItWas(move);
+  const willing = new Map(
+    [...before.world].map(([name, { iommu: { refuses: _, ...iommu }, ...group }]) =>
+      [name, { ...group, iommu }] as const
+    ),
+  );
+  const attached = execute({ ...before, world: willing }, step, base) ?? asItWas(move);
+  return { state: { ...attached.state, world: before.world }, answer: attached.answer };
+};
+
 const mapCutsTheList: Fault = ({ after, step, answer }) => {
   if (step.do !== "map" || answer.errno !== null) return { state: after, answer };
   const cut = (type1: Type1): Type1 => ({ ...type1, list: type1.list.slice(0, 1) });
@@ -154,6 +167,7 @@ export const SEEDED_FAULTS: Readonly<Record<string, SeededFault>> = {
   "device with a direct region given away": { seenBy: "directDevicesStay", fault: giveDirectDevicesAway },
   "shared domain forgets the group": { seenBy: "invariantsHold", fault: forgetTheGroup },
   "attach replaces the list": { seenBy: "attachNeverWidens", fault: onlyTheNewest },
+  "nothing replayed": { seenBy: "allDomainsHoldAllMappings", fault: skipReplay },
   "budget ignored": { seenBy: "invariantsHold", fault: ignoreBudget },
   "map cuts the list": { seenBy: "otherStepsKeepTheList", fault: mapCutsTheList },
   "unmap keeps the charge": { seenBy: "lockedIsMapped", fault: keepTheCharge },

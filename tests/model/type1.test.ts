@@ -272,6 +272,51 @@ t.test("pages of a mapping up to 2^64 stay locked [§12 R1a]", async (t) => {
   }
 });
 
+const BROKEN = { ...AMD, name: "broken", refuses: region(0x40000000n, 0x40000fffn) };
+const REFUSING = worldOf({
+  a: group(INTEL, []),
+  broken: group(BROKEN, []),
+  too: group(BROKEN, []),
+  unsafe: group({ ...BROKEN, isolatesInterrupts: false }, []),
+});
+
+t.test("a domain that can't take the mappings keeps its group out [§2.1 row 19]", async (t) => {
+  for (const kernel of KERNELS) {
+    const play = Play.real(kernel, REFUSING);
+    play.start(3n, "a");
+    play.map(0x3ffff000n, 0x2000n);
+    const { list } = play;
+    t.equal(play.join("broken"), "ERANGE", kernel);
+    t.equal(play.list, list, "and leaves the list alone");
+    t.equal(play.run(groupSetContainer, "broken", "c"), "ERANGE", "as often as it is tried");
+    play.unmap(0x3ffff000n, 0x2000n);
+    play.map(0x3ffff000n);
+    play.map(0x40001000n);
+    t.equal(play.run(groupSetContainer, "broken", "c"), "ok", "next to the refused page it can");
+    t.equal(play.map(0x40000000n), "ERANGE");
+    t.equal(play.join("too"), "ok", "nothing is replayed into a domain that is there");
+    play.run(groupUnsetContainer, "broken");
+    t.equal(play.map(0x40000000n), "ERANGE", "as long as one group keeps it");
+    play.run(groupUnsetContainer, "too");
+    t.equal(play.map(0x40000000n), "ok");
+    t.equal(play.join("unsafe"), "EPERM", "interrupts come before the replay");
+  }
+});
+
+t.test("what a domain refuses costs nothing [§4.2]", async (t) => {
+  const play = Play.right("6.12.117", REFUSING);
+  play.start(3n, "a", "broken");
+  const before = play.state;
+  t.equal(play.map(0x3fff0000n, 0x20000n), "ERANGE");
+  t.same(play.state, before);
+  const bad = { iova: 0x40000000n, size: 0x1000n, flags: 3, backing: { kind: "none" as const } };
+  t.throws(
+    () => play.run(mapDma, "c", bad),
+    { name: "UndeterminedError" },
+    "unless its memory is bad as well",
+  );
+});
+
 t.test("two containers don't know of each other", async (t) => {
   const play = Play.real("6.12.117", WORLD);
   play.start(3n, "a");
