@@ -7,12 +7,14 @@
 
 #include "channel.h"
 #include "dirty.h"
+#include "engine.h"
 #include "fatal.h"
 #include "files.h"
 #include "groups.h"
 #include "info.h"
 #include "klog.h"
 #include "limits.h"
+#include "look.h"
 #include "mapping.h"
 #include "misuse.h"
 #include "modules.h"
@@ -62,6 +64,10 @@ static const struct command commands[] = {
 	{ "device-close", 1, 1, false, command_device_close },
 	{ "map", 4, 8, false, command_map },
 	{ "unmap", 3, 9, false, command_unmap },
+	{ "engine", 3, 3, false, command_engine },
+	{ "dma", 4, 4, false, command_dma },
+	{ "watch", 0, 0, false, command_watch },
+	{ "look", 4, 4, false, command_look },
 	{ "info", 1, 2, false, command_info },
 	{ "dirty", 2, 3, false, command_dirty },
 	{ "dirty-get", 3, 8, false, command_dirty_get },

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine.h"
 #include "reply.h"
 
 #define HANDLES_MOST 512
@@ -16,6 +17,7 @@
 /* In the order of opening. */
 static struct handle handles[HANDLES_MOST];
 static int handle_count;
+static uint64_t serials;
 
 static const char *const missing[HANDLE_KINDS] = {
 	[CONTAINER] = "no open container",
@@ -50,7 +52,6 @@ bool handle_is_new(const struct request *request, int index)
 
 struct handle *handle_add(const char *name, enum handle_kind kind, int fd)
 {
-	static uint64_t serials;
 	struct handle *handle = &handles[handle_count++];
 
 	strcpy(handle->name, name);
@@ -91,6 +92,8 @@ void handle_close(struct handle *handle)
 {
 	pid_t pid = handle->kind == PROCESS ? handle->pid : 0;
 
+	if (handle->kind == DEVICE)
+		engine_forget(handle);
 	forget(handle);
 	/* A process ends when its line does; what it held is closed when it can be waited for. */
 	if (pid)
@@ -128,6 +131,8 @@ void handles_pass_on(struct text *line)
 		text_decimal(line, handles[i].kind);
 		text_char(line, ' ');
 		text_decimal(line, handles[i].fd);
+		text_char(line, ' ');
+		text_decimal(line, handles[i].serial);
 		text_char(line, '\n');
 	}
 	text_char(line, '\0');
@@ -141,6 +146,7 @@ void handles_take_over(char *line)
 		int fd = atoi(next_word(&entry));
 
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
+		serials = strtoull(next_word(&entry), NULL, 10) - 1;
 		handle_add(name, kind, fd);
 	}
 }

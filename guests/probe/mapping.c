@@ -85,7 +85,7 @@ void command_map(const struct request *request)
 	if (error)
 		memory_free(memory);
 	else if (memory.address)
-		memory_keep(memory, container->serial, iova, size);
+		memory_keep(memory, container, iova, size)->reached = !(flags & VFIO_DMA_MAP_FLAG_VADDR);
 	reply_result(error);
 }
 

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "content.h"
 #include "fatal.h"
 #include "files.h"
 #include "handles.h"
@@ -34,16 +35,10 @@ static int protection(uint64_t size)
 	return size > half ? PROT_NONE : PROT_READ | PROT_WRITE;
 }
 
-struct record {
-	struct record *next;
-	struct memory memory;
-	uint64_t container;
-	uint64_t iova;
-	uint64_t last;
-};
-
 /* Newest first: what was mapped last is most often unmapped next. */
-static struct record *records;
+static struct mapped *newest;
+
+static bool watched;
 
 /* At least a page, so that the size is the only thing wrong with a mapping of no bytes. */
 static size_t round_up(uint64_t size)
@@ -58,7 +53,8 @@ static size_t round_up(uint64_t size)
 const char *const memory_kind_names[] = {
 	[MEMORY_PRIVATE] = "private", [MEMORY_UNTOUCHED] = "untouched", [MEMORY_READ_ONLY] = "read-only",
 	[MEMORY_NONE] = "none",	      [MEMORY_SHARED] = "shared",	[MEMORY_FILE] = "file",
-	[MEMORY_HUGE] = "huge",	      [MEMORY_DEVICE] = "device",	NULL,
+	[MEMORY_HUGE] = "huge",	      [MEMORY_SCATTERED] = "scattered", [MEMORY_DEVICE] = "device",
+	NULL,
 };
 
 /* Never written back: it is only there to be mapped. */
@@ -134,6 +130,38 @@ static void *map_huge(size_t bytes)
 	return errno ? NULL : map_anonymous(bytes, PROT_READ | PROT_WRITE, MAP_HUGETLB | MAP_POPULATE);
 }
 
+/* Puts the pages of a memfd, got in order, into two interleaved halves. */
+static bool interleave(char *address, size_t pages, int fd)
+{
+	size_t page_size = sysconf(_SC_PAGESIZE);
+
+	for (size_t page = 0; page < pages; page++)
+		if (pwrite(fd, "", 1, page * page_size) != 1)
+			return false;
+	for (size_t page = 0; page < pages; page++) {
+		size_t from = page % 2 ? (pages + 1) / 2 + page / 2 : page / 2;
+
+		if (mmap(address + page * page_size, page_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+			 from * page_size) == MAP_FAILED)
+			return false;
+	}
+	return true;
+}
+
+static void *map_scattered(size_t bytes)
+{
+	char *address = map_anonymous(bytes, PROT_NONE, MAP_NORESERVE);
+	int fd = memfd_create("iovacheck", MFD_CLOEXEC);
+
+	if (address && (fd < 0 || !interleave(address, bytes / sysconf(_SC_PAGESIZE), fd))) {
+		munmap(address, bytes);
+		address = NULL;
+	}
+	if (fd >= 0)
+		close(fd);
+	return address;
+}
+
 static void *map_device(size_t bytes)
 {
 	struct vfio_region_info region = { .argsz = sizeof(region), .index = VFIO_PCI_BAR0_REGION_INDEX };
@@ -168,6 +196,8 @@ static void *map_kind(size_t bytes, enum memory_kind kind)
 		return map_ram_disk(bytes);
 	case MEMORY_HUGE:
 		return map_huge(bytes);
+	case MEMORY_SCATTERED:
+		return map_scattered(bytes);
 	case MEMORY_DEVICE:
 		return map_device(bytes);
 	}
@@ -222,6 +252,16 @@ static void free_spares(void)
 			munmap(spare, pages * page_size);
 }
 
+static bool is_shared(enum memory_kind kind)
+{
+	return kind == MEMORY_SHARED || kind == MEMORY_FILE || kind == MEMORY_SCATTERED;
+}
+
+static bool is_writable(enum memory_kind kind)
+{
+	return kind == MEMORY_PRIVATE || kind == MEMORY_HUGE || is_shared(kind);
+}
+
 struct memory memory_take(uint64_t size, enum memory_kind kind)
 {
 	size_t bytes = round_up(size);
@@ -232,6 +272,8 @@ struct memory memory_take(uint64_t size, enum memory_kind kind)
 		.address = spare ? spare : map_kind(bytes, kind),
 		.bytes = bytes,
 		.reusable = reusable,
+		.writable = bytes <= TOUCHED_MOST && is_writable(kind),
+		.shared = is_shared(kind),
 	};
 }
 
@@ -240,6 +282,7 @@ bool memory_pierce(struct memory *memory, uint64_t page)
 	size_t page_size = sysconf(_SC_PAGESIZE);
 
 	memory->reusable = false;
+	memory->writable = false;
 	return memory->address && page < memory->bytes / page_size &&
 	       !mprotect((char *)memory->address + page * page_size, page_size, PROT_NONE);
 }
@@ -254,40 +297,94 @@ void memory_free(struct memory memory)
 		munmap(memory.address, memory.bytes);
 }
 
-void memory_keep(struct memory memory, uint64_t container, uint64_t iova, uint64_t size)
+static void fill(struct mapped *mapped)
 {
-	struct record *record = malloc(sizeof(*record));
+	static uint64_t numbers;
+	uint64_t *words = mapped->memory.address;
 
-	if (!record)
-		die("no memory to remember a mapping");
-	*record = (struct record){ records, memory, container, iova, iova + size - 1 };
-	records = record;
+	if (!mapped->memory.writable)
+		return;
+	mapped->content = (uint64_t)getpid() << 32 | ++numbers;
+	for (size_t index = 0; index < mapped->memory.bytes / sizeof(*words); index++)
+		words[index] = content_word(mapped->content, index);
 }
 
-static void drop(struct record **link)
+struct mapped *memory_keep(struct memory memory, const struct handle *container, uint64_t iova, uint64_t size)
 {
-	struct record *record = *link;
+	struct mapped *mapped = malloc(sizeof(*mapped));
 
-	*link = record->next;
-	memory_free(record->memory);
-	free(record);
+	if (!mapped)
+		die("no memory to remember a mapping");
+	*mapped = (struct mapped){
+		.older = newest,
+		.memory = memory,
+		.container = container->serial,
+		.reached = true,
+		.iova = iova,
+		.last = iova + size - 1,
+	};
+	strcpy(mapped->name, container->name);
+	newest = mapped;
+	if (watched)
+		fill(mapped);
+	return mapped;
+}
+
+static void forget(struct mapped **link)
+{
+	struct mapped *mapped = *link;
+
+	*link = mapped->older;
+	free(mapped);
+}
+
+static void drop(struct mapped **link)
+{
+	memory_free((*link)->memory);
+	forget(link);
 }
 
 void memory_drop(uint64_t container, uint64_t start, uint64_t last)
 {
-	for (struct record **link = &records; *link;) {
-		struct record *record = *link;
+	if (watched)
+		return;
+	for (struct mapped **link = &newest; *link;) {
+		struct mapped *mapped = *link;
 
-		if (record->container == container && record->iova >= start && record->last <= last)
+		if (mapped->container == container && mapped->iova >= start && mapped->last <= last)
 			drop(link);
 		else
-			link = &record->next;
+			link = &mapped->older;
 	}
 }
 
 void memory_drop_all(void)
 {
-	while (records)
-		drop(&records);
+	while (newest)
+		drop(&newest);
 	free_spares();
+	watched = false;
+}
+
+void memory_watch(void)
+{
+	if (watched)
+		return;
+	watched = true;
+	for (struct mapped *mapped = newest; mapped; mapped = mapped->older)
+		fill(mapped);
+}
+
+void memory_leave_shared(void)
+{
+	for (struct mapped **link = &newest; *link;)
+		if ((*link)->memory.shared)
+			forget(link);
+		else
+			link = &(*link)->older;
+}
+
+struct mapped *memory_newest(void)
+{
+	return newest;
 }

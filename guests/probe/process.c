@@ -18,6 +18,7 @@
 #include "command.h"
 #include "fatal.h"
 #include "handles.h"
+#include "memory.h"
 #include "reply.h"
 
 /* More than any reply to what a child is asked. */
@@ -68,6 +69,7 @@ static _Noreturn void become_child(int line)
 	parent = line;
 	channel_leave();
 	handles_without_processes();
+	memory_leave_shared();
 	serve_parent();
 }
 
@@ -93,16 +95,14 @@ void command_fork(const struct request *request)
 	reply_ok();
 }
 
-/* Hands a request to a child and its reply, less the number, to the harness. */
-static void relay(const struct handle *process, const char *words)
+/* What a child answered, less the number before and the line feed behind; valid until the next is asked. */
+static const char *ask(const struct handle *process, const char *words)
 {
 	static char message[MESSAGE_MOST];
 	int length = snprintf(message, sizeof(message), "0 %s", words);
 
-	if (length >= (int)sizeof(message)) {
-		reply_bad("this request is too long for a process:", words);
-		return;
-	}
+	if (length >= (int)sizeof(message))
+		return " bad this request is too long for a process";
 	if (send(process->fd, message, length, MSG_NOSIGNAL) < 0)
 		die("%s can't be reached: %s", process->name, strerror(errno));
 
@@ -113,8 +113,48 @@ static void relay(const struct handle *process, const char *words)
 		die("%s ended while it was asked %s", process->name, words);
 	if (answered > (ssize_t)sizeof(message))
 		die("%s said more than %zu bytes when it was asked %s", process->name, sizeof(message), words);
-	/* Without the 0 before and the line feed behind. */
-	text_bytes(channel_replies(), message + 1, answered - 2);
+	message[answered - 1] = '\0';
+	return message + 1;
+}
+
+static void relay(const struct handle *process, const char *words)
+{
+	text_string(channel_replies(), ask(process, words));
+}
+
+/* What a child answered to a request that can't fail: its values. */
+static char *values_of(const struct handle *process, const char *words)
+{
+	static char values[MESSAGE_MOST];
+
+	snprintf(values, sizeof(values), "%s", ask(process, words));
+
+	char *rest = values;
+	const char *kind = next_word(&rest);
+
+	if (!kind || strcmp(kind, "ok"))
+		die("%s can't %s", process->name, words);
+	return rest;
+}
+
+void processes_tell(const char *words)
+{
+	for (struct handle *it = next_handle(PROCESS, NULL); it; it = next_handle(PROCESS, it))
+		values_of(it, words);
+}
+
+void processes_add(const char *words)
+{
+	for (struct handle *it = next_handle(PROCESS, NULL); it; it = next_handle(PROCESS, it)) {
+		char *values = values_of(it, words);
+
+		for (char *value; (value = next_word(&values));) {
+			text_char(channel_replies(), ' ');
+			text_string(channel_replies(), it->name);
+			text_char(channel_replies(), '.');
+			text_string(channel_replies(), value);
+		}
+	}
 }
 
 void command_in(const struct request *request)

@@ -1,5 +1,6 @@
 /** What the scenarios of a cell come to, found out before a guest boots. */
 import { predictedGroups } from "../machine/predicted.ts";
+import { FatalFault } from "../model/dma.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import { assignGroups, type Assignment, type Target, whyNot } from "./assignment.ts";
 import type { CellPlan } from "./cell_plan.ts";
@@ -57,7 +58,13 @@ export function prepare(scenario: Scenario, target: Target): Prepared {
   const reason = whyNot(scenario, target);
   if (reason !== undefined) return { scenario, whyNot: reason };
   const assignment = assignGroups(scenario, target);
-  const prediction = predict(scenario, assignment, target);
+  let prediction;
+  try {
+    prediction = predict(scenario, assignment, target);
+  } catch (error) {
+    if (error instanceof FatalFault) return { scenario, whyNot: error.message };
+    throw error;
+  }
   const contradiction = prediction.contradictions[0];
   if (contradiction) throw contradiction;
   return { scenario, assignment, prediction };

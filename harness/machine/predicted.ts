@@ -21,7 +21,6 @@ const HYPERTRANSPORT: ReservedRegion = { start: 0xfd00000000n, last: 0xfffffffff
 /** A group of a machine, and what scenarios can ask for it by. */
 export interface MachineGroup extends Group {
   readonly name: string | undefined;
-  readonly kinds: readonly DeviceKind[];
 }
 
 /** What runs the machine and what runs on it. */
@@ -135,6 +134,8 @@ function predictedIommu(machine: Machine, platform: Platform): Iommu {
     isolatesInterrupts: isolatesInterrupts(machine),
     enforcesCoherency: kind === "amd",
     locksDirectDevices: kind === "intel",
+    readsWriteOnly: readsWriteOnly(kind, platform),
+    survivesFaults: kind !== "amd" || !isFrom(platform.qemu, "11.0") || isFrom(platform.kernel, "6.6"),
     nesting: nesting(kind, platform),
   };
 }
@@ -161,6 +162,13 @@ const amdLevels = ({ qemu }: Platform): number => (isFrom(qemu, "10.0") ? 6 : 4)
 function amdAddressBits(platform: Platform): number {
   return asksForLevels(platform) && amdLevels(platform) === 4 ? 48 : 64;
 }
+
+/**
+ * Tables without a bit for reading can't forbid it: those of SMMUv3, and VT-d's as drivers with page tables of their
+ * own set them. [spec §20.1 row 3; which version was the first with generic ones is from memory]
+ */
+const readsWriteOnly = (kind: Machine["iommu"]["kind"], { kernel }: Platform): boolean =>
+  kind === "smmuv3" || (kind === "intel" && !isFrom(kernel, "7.0"));
 
 /** [spec §6.2; for 7.3 on QEMU 7.2 seen on a guest; that Intel's became true in 5.15 is from the list archives] */
 function predictedPageSizes(kind: Machine["iommu"]["kind"], platform: Platform): bigint {

@@ -1,6 +1,7 @@
 /** A machine in QEMU's words: board, memory, IOMMU and devices; what every guest has besides is not here. */
 import { isFrom } from "../model/semantics.ts";
 import type { KernelVersion } from "../model/version.ts";
+import type { DeviceKind } from "../model/world.ts";
 import type { Machine } from "./machine.ts";
 import { joined, onOff } from "./option.ts";
 import { type Bridge, busOf, type Place, type Slot, type Topology } from "./topology.ts";
@@ -67,9 +68,16 @@ function placed(place: Place, { slots, bridges }: Topology): Record<string, stri
 const slotDevices = (topology: Topology): string[] =>
   topology.slots.flatMap((slot) =>
     functionsOf(slot).map((place) =>
-      joined(slot.device, { id: slot.bridge && idOf(place), ...placed(place, topology) })
+      joined(slot.device, {
+        id: slot.bridge && idOf(place),
+        ...placed(place, topology),
+        ...optionsOf(slot.device),
+      })
     )
   );
+
+/** By default an edu forgets all but 28 bits of an address. [QEMU: docs/specs/edu.rst] */
+const optionsOf = (device: DeviceKind) => device === "edu" ? { dma_mask: "0xffffffffffffffff" } : {};
 
 const functionsOf = ({ functions, ...place }: Slot): Place[] =>
   Array.from({ length: functions }, (_, index) => ({ ...place, function: place.function + index }));

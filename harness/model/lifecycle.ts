@@ -1,7 +1,15 @@
 /** Containers, groups and devices: what is opened, joined, left and closed. [spec §1] */
 import { type Errno, ok, refused } from "./answer.ts";
 import { hex } from "./range_list.ts";
-import { type Container, entryOf, type OpenGroup, type Outcome, type State, withEntry } from "./state.ts";
+import {
+  type Container,
+  entryOf,
+  MAIN_PROCESS,
+  type OpenGroup,
+  type Outcome,
+  type State,
+  withEntry,
+} from "./state.ts";
 import { attachGroup, detachGroup, directRefusal, emptyType1 } from "./type1.ts";
 import { isViable } from "./world.ts";
 
@@ -246,7 +254,8 @@ function releaseDevice(state: State, name: string, device: string, process: stri
   const group = entryOf(state.groups, name);
   const holders = without(entryOf(group.devices, device), process);
   const devices = withEntry(group.devices, device, holders.length > 0 ? holders : undefined);
-  return releaseWhenUnused(setGroup(state, name, { ...group, devices }), name);
+  const engines = process === MAIN_PROCESS ? withEntry(state.engines, device, undefined) : state.engines;
+  return releaseWhenUnused(setGroup({ ...state, engines }, name, { ...group, devices }), name);
 }
 
 /** Closes everything that a process holds, as its end does. */

@@ -7,7 +7,7 @@ import { type Backing, pin } from "./pinning.ts";
 import { currentProcess, lockFault } from "./process.ts";
 import { insideOneRange } from "./range_list.ts";
 import type { Semantics } from "./semantics.ts";
-import type { Outcome, State, Type1 } from "./state.ts";
+import type { Mapping, Outcome, State, Type1 } from "./state.ts";
 import { isRefused } from "./type1.ts";
 import { withMappingAdded, withMappingsReplaced, withType1 } from "./type1_state.ts";
 
@@ -68,7 +68,17 @@ export function mapDma(state: State, key: string, request: MapRequest): Outcome 
   const { space, firstSpace: madeBy } = currentProcess(state);
   const pinned = pinAndMap(state, type1, request);
   const lockedPages = typeof pinned === "string" ? 0n : pinned;
-  const mapping = { iova, size, lockedPages, space, madeBy, isInvalid: false, staleBits: 0n };
+  const mapping: Mapping = {
+    iova,
+    size,
+    access: request.flags & (MAP_READ | MAP_WRITE),
+    memory: { kind: backingOf(request).kind, space },
+    lockedPages,
+    space,
+    madeBy,
+    isInvalid: false,
+    staleBits: 0n,
+  };
   const tree = growsTree(semantics) ? grownBy(type1.tree, mapping) : undefined;
   if (typeof pinned === "string") {
     // The mapping is in the tree when it is tried; taken out again, it leaves the others turned.
@@ -97,10 +107,11 @@ function pinAndMap(state: State, type1: Type1, request: MapRequest): bigint | Er
   );
 }
 
-function pinBacking(state: State, { size, flags, vaddr, backing }: MapRequest): bigint | Errno {
-  const isWritten = (flags & MAP_WRITE) !== 0;
-  return pin(state, size, isWritten, vaddr === undefined ? backing ?? { kind: "private" } : { kind: "none" });
-}
+const backingOf = ({ vaddr, backing }: MapRequest): Backing =>
+  vaddr === undefined ? backing ?? { kind: "private" } : { kind: "none" };
+
+const pinBacking = (state: State, request: MapRequest): bigint | Errno =>
+  pin(state, request.size, (request.flags & MAP_WRITE) !== 0, backingOf(request));
 
 /**
  * MAP with VADDR: new memory for a mapping whose own was taken away. It isn't touched, so it may be anything.

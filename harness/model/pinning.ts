@@ -7,7 +7,8 @@ import type { State } from "./state.ts";
 /**
  * Kinds of memory that a process may have: `private` is anonymous and touched, `untouched` never was,
  * `read-only` neither and not writable, `none` can't be accessed at all, `shared` has no file system behind
- * it, `file` one that keeps track of what is to be written back, `huge` consists of huge pages, `device`
+ * it, `file` one that keeps track of what is to be written back, `huge` consists of huge pages, `scattered` of
+ * pages no two of which are neighbours in the guest's memory, `device`
  * are registers of the device that was opened first.
  */
 export const MEMORY_KINDS = [
@@ -18,6 +19,7 @@ export const MEMORY_KINDS = [
   "shared",
   "file",
   "huge",
+  "scattered",
   "device",
 ] as const;
 export type MemoryKind = typeof MEMORY_KINDS[number];

@@ -1,14 +1,26 @@
 /** Everything the model remembers. All of it is immutable: a refused step returns the state it was given. */
 import type { Answer } from "./answer.ts";
 import type { TreeHistory } from "./mapping_tree.ts";
+import type { MemoryKind } from "./pinning.ts";
 import type { RangeList } from "./range_list.ts";
 import type { Semantics } from "./semantics.ts";
 import type { World } from "./world.ts";
+
+/** Memory behind a mapping. Its identity tells it from any other. */
+export interface Memory {
+  readonly kind: MemoryKind;
+  /** Address space that it is part of: the maker's at that time. */
+  readonly space: number;
+}
 
 /** A DMA mapping. */
 export interface Mapping {
   readonly iova: bigint;
   readonly size: bigint;
+  /** MAP's READ and WRITE bits: what devices may do. */
+  readonly access: number;
+  /** What devices reach: it stays pinned when vaddr is taken away, and another vaddr doesn't change it. [spec §4.4] */
+  readonly memory: Memory;
   /** Pages charged to the locked memory of the address space. [spec §8] */
   readonly lockedPages: bigint;
   /** Address space that the charge is on: whose process mapped it, or gave it a new vaddr last. */
@@ -86,11 +98,22 @@ export interface OpenGroup {
   readonly devices: ReadonlyMap<string, readonly string[]>;
 }
 
+/** A device that moves data. */
+export interface Engine {
+  /** The container in which its working memory is mapped. */
+  readonly container: string;
+  /** Where that is. */
+  readonly iova: bigint;
+  readonly memory: Memory;
+}
+
 export interface State {
   readonly semantics: Semantics;
   readonly world: World;
   readonly containers: ReadonlyMap<string, Container>;
   readonly groups: ReadonlyMap<string, OpenGroup>;
+  /** By the device's handle. */
+  readonly engines: ReadonlyMap<string, Engine>;
   readonly processes: ReadonlyMap<string, Process>;
   /** The one that makes the next call. */
   readonly process: string;
@@ -124,6 +147,7 @@ export const initialState = (semantics: Semantics, world: World): State => ({
   world,
   containers: new Map(),
   groups: new Map(),
+  engines: new Map(),
   processes: new Map([
     [MAIN_PROCESS, { space: MAIN_SPACE, firstSpace: MAIN_SPACE, memoryLock: NO_MEMORY_LOCK }],
   ]),

@@ -19,6 +19,10 @@ export interface Iommu {
   readonly locksDirectDevices: boolean;
   /** Addresses at which its driver fails to map anything, with ERANGE. [spec §2.1 row 19, §4.2] */
   readonly refuses?: Range;
+  /** Whether devices may read what is mapped for writing only: its tables can't say otherwise. [spec §20] */
+  readonly readsWriteOnly: boolean;
+  /** The kernel comes to an end with the report of an access that was refused. [spec §19] */
+  readonly survivesFaults: boolean;
   /** How the driver refuses a domain for nested translation, or what the domain that it grants translates. [spec §1.5] */
   readonly nesting: Errno | Range;
 }
@@ -39,6 +43,8 @@ export type DeviceKind = typeof DEVICE_KINDS[number];
 
 /** One IOMMU group. */
 export interface Group {
+  /** What its devices are; the kind of the first one first. */
+  readonly kinds: readonly DeviceKind[];
   readonly iommu: Iommu;
   /** The regions of all its devices, merged. [spec §9.1] */
   readonly reserved: readonly ReservedRegion[];

@@ -5,8 +5,8 @@ import type { Scenario } from "./scenario.ts";
 import type { Specification, SpecifiedRule } from "./specification.ts";
 import type { Unreachable } from "./unreachable.ts";
 
-/** What the suite is about: the life of a container, its calls, dirty pages, locked memory, known faults. */
-const CHAPTERS = ["1", "2", "3", "4", "5", "6", "7", "8", "12"];
+/** What the suite is about: the life of a container, its calls, dirty pages, locked memory, known faults, DMA. */
+const CHAPTERS = ["1", "2", "3", "4", "5", "6", "7", "8", "12", "20"];
 
 /** Programs that show the rules of other sections. */
 const RECIPES = ["12.2"];

@@ -3,6 +3,7 @@ import type { StepKind } from "./step.ts";
 import { attachStep, detachStep } from "./steps/attach.ts";
 import { checkExtensionStep, closeStep, openStep, setIommuStep } from "./steps/container.ts";
 import { deviceCloseStep, deviceOpenMisnamedStep, deviceOpenStep } from "./steps/device.ts";
+import { dmaStep, engineStep } from "./steps/dma.ts";
 import { dirtyGetStep, dirtyStep } from "./steps/dirty.ts";
 import { driverStep, removeStep, rescanStep } from "./steps/driver.ts";
 import {
@@ -44,6 +45,8 @@ export const STEP_KINDS: Readonly<Record<string, StepKind>> = {
   "device-open-misnamed": deviceOpenMisnamedStep,
   dirty: dirtyStep,
   "dirty-get": dirtyGetStep,
+  engine: engineStep,
+  dma: dmaStep,
   fork: forkStep,
   exec: execStep,
   exit: exitStep,

@@ -51,15 +51,23 @@ for (const [iommu, qemu, board, args] of IOMMUS) {
       "256M",
       ...args,
       "-device",
-      "edu,addr=3",
+      "edu,addr=3,dma_mask=0xffffffffffffffff",
     ]);
   });
 }
 
 const DEVICES: readonly [devices: string, args: string[]][] = [
   ["[{ slot: 29, device: pci-testdev }]", ["pci-testdev,addr=1d"]],
-  ["[{ slot: 10, functions: 3 }]", ["edu,addr=a.0,multifunction=on", "edu,addr=a.1", "edu,addr=a.2"]],
-  ["[slot: 4, { slot: 3, functions: 2 }]", ["edu,addr=4", "edu,addr=3.0,multifunction=on", "edu,addr=3.1"]],
+  ["[{ slot: 10, functions: 3 }]", [
+    "edu,addr=a.0,multifunction=on,dma_mask=0xffffffffffffffff",
+    "edu,addr=a.1,dma_mask=0xffffffffffffffff",
+    "edu,addr=a.2,dma_mask=0xffffffffffffffff",
+  ]],
+  ["[slot: 4, { slot: 3, functions: 2 }]", [
+    "edu,addr=4,dma_mask=0xffffffffffffffff",
+    "edu,addr=3.0,multifunction=on,dma_mask=0xffffffffffffffff",
+    "edu,addr=3.1,dma_mask=0xffffffffffffffff",
+  ]],
 ];
 
 const BRIDGED: typeof DEVICES = [
@@ -67,9 +75,9 @@ const BRIDGED: typeof DEVICES = [
     "[slot: 2, { slot: 10, bridge: pcie-root-port, devices: [{ slot: 0, functions: 2 }] }]",
     [
       "pcie-root-port,id=bus0-a.0,bus=pcie.0,addr=a,chassis=1",
-      "edu,bus=pcie.0,addr=2",
-      "edu,id=bus1-0.0,bus=bus0-a.0,addr=0.0,multifunction=on",
-      "edu,id=bus1-0.1,bus=bus0-a.0,addr=0.1",
+      "edu,bus=pcie.0,addr=2,dma_mask=0xffffffffffffffff",
+      "edu,id=bus1-0.0,bus=bus0-a.0,addr=0.0,multifunction=on,dma_mask=0xffffffffffffffff",
+      "edu,id=bus1-0.1,bus=bus0-a.0,addr=0.1,dma_mask=0xffffffffffffffff",
     ],
   ],
   [
@@ -86,7 +94,7 @@ const BRIDGED: typeof DEVICES = [
       "pcie-root-port,id=bus0-4.0,bus=pcie.0,addr=4,chassis=1",
       "x3130-upstream,id=bus1-0.0,bus=bus0-4.0,addr=0",
       "xio3130-downstream,id=bus2-1.0,bus=bus1-0.0,addr=1,chassis=3",
-      "edu,id=bus3-0.0,bus=bus2-1.0,addr=0",
+      "edu,id=bus3-0.0,bus=bus2-1.0,addr=0,dma_mask=0xffffffffffffffff",
     ],
   ],
   [
@@ -94,7 +102,7 @@ const BRIDGED: typeof DEVICES = [
     [
       "pcie-pci-bridge,id=bus0-4.0,bus=pcie.0,addr=4",
       "pci-bridge,id=bus1-1.0,bus=bus0-4.0,addr=1,chassis_nr=2",
-      "edu,id=bus2-1f.0,bus=bus1-1.0,addr=1f",
+      "edu,id=bus2-1f.0,bus=bus1-1.0,addr=1f,dma_mask=0xffffffffffffffff",
     ],
   ],
   [

@@ -22,6 +22,8 @@ export const iommu = (name: string, aperture: Range, more: Partial<Iommu> = {}):
   isolatesInterrupts: true,
   enforcesCoherency: false,
   locksDirectDevices: false,
+  readsWriteOnly: true,
+  survivesFaults: true,
   nesting: "EINVAL",
   ...more,
 });
@@ -31,9 +33,10 @@ export const INTEL_48 = iommu("intel-48", upTo(48), { pageSizes: 0x201000n, lock
 export const AMD = iommu("amd", { start: 0n, last: U64_MAX }, {
   pageSizes: 0xffffff7ffffff000n,
   enforcesCoherency: true,
+  readsWriteOnly: false,
 });
 /** No interrupt remapping on x86. [spec §2.6] */
-export const VIRTIO = iommu("virtio", upTo(39), { isolatesInterrupts: false });
+export const VIRTIO = iommu("virtio", upTo(39), { isolatesInterrupts: false, readsWriteOnly: false });
 
 export const group = (
   iommu: Iommu,
@@ -45,6 +48,7 @@ export const group = (
   requiresDirect: false,
   devices: ["0000:00:03.0"],
   drivers: ["vfio-pci"],
+  kinds: ["edu"],
   isGone: false,
   ...more,
 });

@@ -5,9 +5,9 @@ import type { Action } from "../action.ts";
 import { GROUP } from "../schemas.ts";
 import { defineStep } from "../step.ts";
 
-const handleOf = (group: string): string => `${group}-0`;
+export const handleOf = (group: string): string => `${group}-0`;
 
-const deviceOpenAction = (group: string): Action => ({
+export const deviceOpenAction = (group: string): Action => ({
   text: `device-open ${handleOf(group)}`,
   apply: (state) => deviceOpen(state, handleOf(group), group),
   command: (names) => `device-open ${handleOf(group)} ${group} ${names.device(group)}`,

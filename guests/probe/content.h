@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PROBE_CONTENT_H
+#define PROBE_CONTENT_H
+
+#include <stdint.h>
+
+/*
+ * What is written where, so that every byte tells whose it is. Words of different numbers or indices have next to nothing
+ * in common. Bytes of memory are odd, bytes of a transfer even, and none is zero.
+ */
+
+static inline uint64_t mixed_word(uint64_t number, uint64_t index)
+{
+	uint64_t word = number * 0x9e3779b97f4a7c15 + index * 0xc2b2ae3d27d4eb4f;
+
+	word ^= word >> 29;
+	word *= 0xbf58476d1ce4e5b9;
+	return word ^ word >> 32;
+}
+
+/* The word at that index of memory with contents of that number. */
+static inline uint64_t content_word(uint64_t number, uint64_t index)
+{
+	return mixed_word(number, index) | 0x0101010101010101;
+}
+
+/* What the transfer of that number brings to the address 8 * index. */
+static inline uint64_t transfer_word(uint64_t number, uint64_t index)
+{
+	return (mixed_word(number, index) & ~0x0101010101010101ull) | 0x0202020202020202;
+}
+
+static inline uint8_t content_byte(uint64_t number, uint64_t offset)
+{
+	return content_word(number, offset / 8) >> offset % 8 * 8;
+}
+
+static inline uint8_t transfer_byte(uint64_t number, uint64_t iova)
+{
+	return transfer_word(number, iova / 8) >> iova % 8 * 8;
+}
+
+#endif
