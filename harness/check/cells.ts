@@ -53,6 +53,8 @@ export interface Cell<Kernel, Qemu> {
   readonly lackOfModules: string | undefined;
 }
 
+type Settled<Kernel, Qemu> = Omit<Cell<Kernel, Qemu>, "lackOfModules">;
+
 /**
  * The cells of a run, in the order in which they are wanted. A cell that is wanted twice is one cell. A machine's
  * architecture decides which QEMU is meant, and which kernel where the spec names none.
@@ -63,33 +65,47 @@ export async function settleCells<Kernel extends KernelFacts, Qemu extends QemuP
   lookup: Lookup<Kernel, Qemu>,
   context: Context,
 ): Promise<Cell<Kernel, Qemu>[]> {
-  const qemus = new Map<string, Qemu>();
-  const qemuKey = ({ qemu, machine: { arch } }: WantedCell) => `${qemu} ${arch}`;
-  for (const [key, { qemu, machine }] of new Map(cells.map((cell) => [qemuKey(cell), cell]))) {
-    const find = (spec: string) => lookup.qemu(spec, machine.arch, context);
-    qemus.set(key, await withInstead(qemu, instead, find, context));
-  }
-  const kernels = new Map<string, Kernel>();
-  const kernelKey = ({ kernel, machine }: WantedCell) => kernelSpecFor(machine.arch, kernel);
-  for (const spec of new Set(cells.map(kernelKey))) kernels.set(spec, await lookup.kernel(spec, context));
-  const settled = cells.map((cell) => {
+  const qemuOf = await eachOnce(
+    cells,
+    ({ qemu, machine: { arch } }) => `${qemu} ${arch}`,
+    ({ qemu, machine: { arch } }) =>
+      withInstead(qemu, instead, (spec) => lookup.qemu(spec, arch, context), context),
+  );
+  const kernelSpec = ({ kernel, machine: { arch } }: WantedCell) => kernelSpecFor(arch, kernel);
+  const kernelOf = await eachOnce(cells, kernelSpec, (cell) => lookup.kernel(kernelSpec(cell), context));
+  const settled = cells.map((cell): Settled<Kernel, Qemu> => {
     const { machine, excluded } = cell;
-    const [kernel, qemu] = [kernels.get(kernelKey(cell)), qemus.get(qemuKey(cell))];
-    if (!kernel || !qemu) throw new RangeError("every spec was looked up");
+    const [kernel, qemu] = [kernelOf(cell), qemuOf(cell)];
     const skip = excluded ?? whyNoCell(kernel, qemu, machine);
     return { id: cellId(kernel, qemu, machine), kernel, qemu, machine, skip };
   });
   const distinct = [...new Map(settled.map((cell) => [cell.id, cell])).values()];
   const chosen = coversPairs ? withEveryPair(distinct, context) : distinct;
-  const played = new Set(chosen.filter(({ skip }) => skip === undefined).map(({ kernel }) => kernel));
-  const lacks = new Map<Kernel, string>();
-  for (const kernel of played) {
+  const lackOf = await eachOnce(chosen, ({ kernel }) => kernel.spec, async ({ kernel }) => {
+    if (chosen.every((cell) => cell.kernel.spec !== kernel.spec || cell.skip !== undefined)) return undefined;
     const lack = await lookup.lackOfHeaders(kernel, context);
-    if (lack === undefined) continue;
+    if (lack === undefined) return undefined;
     context.progress(`${kernel.spec}: ${lack}; scenarios that need a module of guests/ are skipped`);
-    lacks.set(kernel, lack);
+    return lack;
+  });
+  return chosen.map((cell) => ({ ...cell, lackOfModules: lackOf(cell) }));
+}
+
+/** Does something once for all cells of the same key, one after the other; returns what it came to for a cell. */
+async function eachOnce<One, Result>(
+  cells: readonly One[],
+  key: (cell: One) => string,
+  action: (cell: One) => Promise<Result>,
+): Promise<(cell: One) => Result> {
+  const results = new Map<string, { readonly result: Result }>();
+  for (const cell of cells) {
+    if (!results.has(key(cell))) results.set(key(cell), { result: await action(cell) });
   }
-  return chosen.map((cell) => ({ ...cell, lackOfModules: lacks.get(cell.kernel) }));
+  return (cell) => {
+    const found = results.get(key(cell));
+    if (!found) throw new RangeError("it was done for every cell");
+    return found.result;
+  };
 }
 
 /** The archive keeps one version of a release's package: a pinned one is gone after the next update. */
@@ -110,7 +126,7 @@ async function withInstead<Qemu>(
 }
 
 /** Cells that can't be have no pairs: what they would show has to be seen in others. */
-function withEveryPair<One extends Omit<Cell<KernelFacts, QemuPreview>, "lackOfModules">>(
+function withEveryPair<One extends Settled<KernelFacts, QemuPreview>>(
   cells: readonly One[],
   context: Context,
 ): One[] {

@@ -12,7 +12,7 @@ export function register(program: Command): void {
     .description("list the machines that scenarios run on")
     .action(async () => {
       const rows = (await loadAllMachines()).map(row);
-      process.stdout.write(table([["MACHINE", "IOMMU", "GROUPS", "FILE"], ...rows]));
+      process.stdout.write(table([["MACHINE", "ARCH", "IOMMU", "GROUPS", "FILE"], ...rows]));
     });
 }
 
@@ -23,6 +23,7 @@ function row(machine: Machine): string[] {
   );
   return [
     machine.name,
+    machine.arch,
     addressBits === undefined ? kind : `${kind}, ${addressBits} bits`,
     groups.join(", "),
     positionText(machine.position),

@@ -71,8 +71,8 @@ for (const [args, message] of WRONG) {
 t.test("lists, from any folder", async (t) => {
   const machines = await iovacheck(["machines"], t.testdir());
   t.match(machines, { code: 0, stderr: "" });
-  t.match(machines.stdout, /^MACHINE +IOMMU +GROUPS +FILE\n/);
-  t.match(machines.stdout, /^intel-iommu +intel, 39 bits +edu, edu, edu, edu x2 +configs\//m);
+  t.match(machines.stdout, /^MACHINE +ARCH +IOMMU +GROUPS +FILE\n/);
+  t.match(machines.stdout, /^intel-iommu +amd64 +intel, 39 bits +edu, edu, edu, edu x2 +configs\//m);
   const scenarios = await iovacheck(["scenarios", "smoke"]);
   t.match(scenarios, { code: 0, stderr: "" });
   t.match(
