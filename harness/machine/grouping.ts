@@ -1,11 +1,12 @@
 /** Which functions the kernel puts into one IOMMU group. [spec §9.8; kernel: pci_device_group] */
-import { addressesOf, addressOf, type Bridge, type Place, type Topology } from "./topology.ts";
+import { addressesOf, addressOf, type Bridge, isBridge, type Place, type Topology } from "./topology.ts";
 
 /** Buses on which the bridge makes requests in its own name, whoever asked for them. [kernel: pci_for_each_dma_alias] */
 const CONVENTIONAL: readonly Bridge["kind"][] = ["pcie-pci-bridge", "pci-bridge"];
 
 /** The bridge above, as far as the kernel knows it for one: a further root bus has none. */
-const above = ({ bridge }: Place): Bridge | undefined => bridge?.kind === "pxb-pcie" ? undefined : bridge;
+export const above = ({ bridge }: Place): Bridge | undefined =>
+  bridge?.kind === "pxb-pcie" ? undefined : bridge;
 
 /**
  * The PCI addresses that share a group, bridges among them; what no IOMMU translates is in none. Groups of slots come
@@ -56,8 +57,6 @@ function isolates(bridge: Bridge, shared: ReadonlySet<string>): boolean {
   const next = above(bridge);
   return (bridge.hasAcs || isAlone) && (!next || isolates(next, shared));
 }
-
-const isBridge = (place: Place): place is Bridge => "kind" in place;
 
 const slotKey = (place: Place): string => addressOf({ ...place, function: 0 }).replace(/\.0$/, "");
 

@@ -5,7 +5,15 @@ import type { ReservedRegion } from "../model/reserved.ts";
 import { DEVICE_KINDS, type DeviceKind } from "../model/world.ts";
 import { deviceId, type FirmwareRegion } from "./acpi/region.ts";
 import { readRegions } from "./acpi/rules.ts";
-import { addressesOf, BRIDGE_KINDS, type Entry, faultsOf, layOut, type Topology } from "./topology.ts";
+import {
+  allAddressesOf,
+  BRIDGE_KINDS,
+  type Entry,
+  faultsOf,
+  layOut,
+  placed,
+  type Topology,
+} from "./topology.ts";
 import { readVirtioRegions } from "./virtio_regions.ts";
 
 /** Widths that QEMU can give an IOMMU, and how to write one. [QEMU: aw-bits; spec §10] */
@@ -60,7 +68,9 @@ const ENTRY: z.ZodType<Entry> = z.strictObject({
   ),
   devices: z.lazy(() => z.array(ENTRY)).optional().describe("What is behind the bridge"),
   reserved: FIRMWARE_REGIONS
-    .describe("What firmware reserves for it: 0x40000000..0x4000ffff unity (or exclusion; on intel, rmrr)"),
+    .describe(
+      "What firmware reserves for it: 0x40000000..0x4000ffff unity (or exclusion; on intel, rmrr, of a bridge for all behind it)",
+    ),
 }).describe("A device, or a bridge and what is behind it");
 
 /** One document of a machine file. */
@@ -95,6 +105,8 @@ export const MACHINE_SCHEMA = z.strictObject({
       fault(["devices", index, "device"], `${what}; write ${others}`);
     }
   }
+  // Before that nobody knows what is where.
+  if (layout.length > 0) return;
   for (const { path, message } of firmwareOf(document).faults) {
     fault([...path], message);
   }
@@ -122,19 +134,28 @@ const virtioRegionsOf = (document: RegionsDocument) =>
 function firmwareOf(document: RegionsDocument) {
   const { iommu: { kind, "address-bits": bits }, devices, "memory-mib": memoryMib } = document;
   const reserved = document.arch === "arm64" ? [] : document.iommu.reserved;
-  const owners = devices.map((entry) => addressesOf({ ...entry, bridge: undefined }).map(deviceId));
+  const places = placed(devices).map(({ entry, path, place }) => ({
+    ...entry,
+    path,
+    ids: allAddressesOf(place).map(deviceId),
+  }));
   return readRegions(
     [
-      ...devices.flatMap(({ reserved }, slot) =>
+      ...places.flatMap(({ reserved, path, ids }) =>
         reserved.map((text, index) => ({
           text,
-          path: ["devices", slot, "reserved", index],
-          owner: owners[slot],
+          path: ["devices", ...path, "reserved", index],
+          owner: ids,
         }))
       ),
       ...reserved.map((text, index) => ({ text, path: ["iommu", "reserved", index], owner: undefined })),
     ],
-    { kind, addressBits: bits === undefined ? undefined : Number(bits), memoryMib, devices: owners.flat() },
+    {
+      kind,
+      addressBits: bits === undefined ? undefined : Number(bits),
+      memoryMib,
+      devices: places.flatMap(({ ids }) => ids),
+    },
   );
 }
 

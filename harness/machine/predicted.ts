@@ -6,9 +6,17 @@ import type { Errno } from "../model/answer.ts";
 import type { KernelVersion } from "../model/version.ts";
 import type { DeviceKind, Driver, Group, Iommu } from "../model/world.ts";
 import { deviceId, isFor } from "./acpi/region.ts";
-import { groupsOf } from "./grouping.ts";
+import { above, groupsOf } from "./grouping.ts";
 import type { Machine } from "./machine.ts";
-import { addressesOf, type Slot } from "./topology.ts";
+import {
+  addressesOf,
+  addressOf,
+  allAddressesOf,
+  type Bridge,
+  isBridge,
+  type Place,
+  type Slot,
+} from "./topology.ts";
 import { interruptController } from "./virt.ts";
 import { reportedRegions, withMsiWindow } from "./virtio_regions.ts";
 
@@ -54,8 +62,7 @@ export function predictedGroups(machine: Machine, platform: Platform): MachineGr
   return slotsByGroup(machine).map(({ members, slots }) => {
     const devices = slots.flatMap(addressesOf).sort();
     const drivers = devices.map((): Driver => "vfio-pci");
-    const kindOf = (address: string) => slots.find((slot) => addressesOf(slot).includes(address))?.device;
-    const firmware = members.flatMap((address) => firmwareRegions(machine, kindOf(address), address));
+    const firmware = members.flatMap((address) => firmwareRegions(machine, address));
     const reserved = mergeRegions([...members.flatMap(() => regions), ...firmware]);
     const requiresDirect = firmware.some(({ kind }) => kind === "direct");
     const name = slots.find(({ name }) => name !== undefined)?.name;
@@ -104,17 +111,22 @@ function virtioRegions(machine: Machine, qemu: KernelVersion): ReservedRegion[] 
 const RELAXABLE: readonly DeviceKind[] = ["qemu-xhci", "bochs-display"];
 
 /**
- * What firmware's tables reserve for a device. AMD's driver calls every region direct, exclusions too, whatever the
- * access; VT-d's lets devices off that need it for booting only. [spec §9.2, §9.3]
+ * What firmware's tables reserve for a function. AMD's driver calls every region direct, exclusions too, whatever the
+ * access. VT-d's takes a region of a bridge for one of all behind it, and lets devices off that need it for booting
+ * only. [spec §9.2, §9.3]
  */
-function firmwareRegions(
-  { firmware, iommu }: Machine,
-  kind: DeviceKind | undefined,
-  address: string,
-): ReservedRegion[] {
-  const isRelaxable = iommu.kind === "intel" && kind !== undefined && RELAXABLE.includes(kind);
-  return firmware.filter((region) => isFor(region, deviceId(address)))
+function firmwareRegions({ firmware, iommu, slots, bridges }: Machine, address: string): ReservedRegion[] {
+  const place = [...slots, ...bridges].find((place) => allAddressesOf(place).includes(address));
+  const isVtd = iommu.kind === "intel";
+  const isRelaxable = isVtd && place && !isBridge(place) && RELAXABLE.includes(place.device);
+  const ids = [address, ...(isVtd && place ? bridgesAbove(place).map(addressOf) : [])].map(deviceId);
+  return firmware.filter((region) => ids.some((id) => isFor(region, id)))
     .map(({ start, last }) => ({ start, last, kind: isRelaxable ? "direct-relaxable" : "direct" }));
+}
+
+function bridgesAbove(place: Place): Bridge[] {
+  const bridge = above(place);
+  return bridge ? [bridge, ...bridgesAbove(bridge)] : [];
 }
 
 /** Remapping does it on x86, where no virtio-iommu has it; on arm64 an ITS does. [spec §2.6] */

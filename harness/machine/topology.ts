@@ -171,12 +171,6 @@ function entryFault(
     const message = `${where} there can be ${holds.join(", ")}, not ${bridge ? `a ${bridge}` : "a device"}`;
     return { path: [bridge ? "bridge" : "slot"], message };
   }
-  if (within && entry.reserved.length > 0) {
-    return {
-      path: ["reserved"],
-      message: "firmware reserves for devices of the root bus only; leave it out",
-    };
-  }
   const key = bridge ? keyOfDevices(entry) : keyOfBridges(entry);
   if (key !== undefined) {
     return { path: [key], message: bridge ? `a ${bridge} has none; leave it out` : "write bridge as well" };
@@ -189,13 +183,12 @@ function entryFault(
 
 /** What only devices have, and a bridge was given. */
 const keyOfDevices = (
-  { bridge, name, device, functions, reserved, acs, bus, translated }: Entry,
+  { bridge, name, device, functions, acs, bus, translated }: Entry,
 ): string | undefined =>
   Object.entries({
     name,
     device,
     functions: functions === 1 ? undefined : functions,
-    reserved: reserved.length === 0 ? undefined : reserved,
     acs: bridge === "pcie-root-port" ? undefined : acs,
     bus: bridge === "pxb-pcie" ? undefined : bus,
     translated: bridge === "pxb-pcie" ? undefined : translated,
@@ -219,32 +212,52 @@ function takenFault({ slot, function: first, functions }: Entry, taken: Set<stri
   return { path: [double === 0 ? "slot" : "function"], message: takenText(slot, double) };
 }
 
-/** Every device and every bridge of these entries, each with what it is behind. */
-export function layOut(entries: readonly Entry[]): Topology {
+/** An entry, where it stands below `devices`, and the place that it is about. */
+export interface Placed {
+  readonly entry: Entry;
+  readonly path: readonly (string | number)[];
+  readonly place: Slot | Bridge;
+}
+
+/** Every device and every bridge of these entries, each before what is behind it. */
+export function placed(entries: readonly Entry[]): Placed[] {
   const buses = busNumbers(entries);
-  const slots: Slot[] = [];
-  const bridges: Bridge[] = [];
-  const visit = (entries: readonly Entry[], behind: Bridge | undefined): void => {
-    for (const entry of entries) {
-      const place = { bridge: behind, slot: entry.slot, function: entry.function };
+  const visit = (
+    entries: readonly Entry[],
+    behind: Bridge | undefined,
+    above: Placed["path"],
+  ): Placed[] =>
+    entries.flatMap((entry, index) => {
+      const path = [...above, index];
+      const position = { bridge: behind, slot: entry.slot, function: entry.function };
       if (!entry.bridge) {
         const { name, device = "edu", functions } = entry;
-        slots.push({ ...place, name, device, functions });
-        continue;
+        return [{ entry, path, place: { ...position, name, device, functions } }];
       }
       const bridge: Bridge = {
-        ...place,
+        ...position,
         kind: entry.bridge,
         bus: buses.get(entry) ?? 0,
         hasAcs: entry.bridge === "pcie-root-port" && entry.acs !== false,
         isTranslated: (behind?.isTranslated ?? true) && entry.translated !== false,
       };
-      bridges.push(bridge);
-      visit(entry.devices ?? [], bridge);
-    }
+      return [
+        { entry, path, place: bridge },
+        ...visit(entry.devices ?? [], bridge, [...path, "devices"]),
+      ];
+    });
+  return visit(entries, undefined, []);
+}
+
+export const isBridge = (place: Place): place is Bridge => "kind" in place;
+
+/** The same without the entries. */
+export function layOut(entries: readonly Entry[]): Topology {
+  const places = placed(entries).map(({ place }) => place);
+  return {
+    slots: places.filter((place): place is Slot => !isBridge(place)),
+    bridges: places.filter(isBridge),
   };
-  visit(entries, undefined);
-  return { slots, bridges };
 }
 
 /**
@@ -277,6 +290,10 @@ const hexOf = (value: number, digits: number): string => value.toString(16).padS
 /** `0000:00:05.0` */
 export const addressOf = ({ bridge, slot, function: number }: Place): string =>
   `0000:${hexOf(busOf(bridge), 2)}:${hexOf(slot, 2)}.${number}`;
+
+/** The PCI addresses at a place: those of a slot's functions, or that of a bridge. */
+export const allAddressesOf = (place: Slot | Bridge): string[] =>
+  isBridge(place) ? [addressOf(place)] : addressesOf(place);
 
 /** PCI addresses of a slot's functions. */
 export const addressesOf = ({ functions, ...place }: Place & Pick<Slot, "functions">): string[] =>

@@ -17,7 +17,7 @@ import { runGuests } from "./command.ts";
 import { outDir } from "./out_dir.ts";
 import { deviationsIn, failuresOf } from "./tap_output.ts";
 
-const MACHINES = ["amd-ivmd", "amd-ivmd-all", "intel-rmrr"];
+const MACHINES = ["amd-ivmd", "amd-ivmd-all", "amd-ivmd-bridges", "intel-rmrr", "intel-rmrr-bridges"];
 /** Who gives devices with direct regions away, and who doesn't. */
 const KERNELS = ["debian:6.1", "debian:6.12"];
 

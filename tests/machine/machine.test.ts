@@ -184,6 +184,21 @@ for (const [text, message] of FIRMWARE_FAULTS) {
   });
 }
 
+t.test("a fault behind a bridge is told where it stands", async (t) => {
+  const nested = `machine: m
+iommu: { kind: amd }
+devices:
+  - slot: 3
+    bridge: pcie-root-port
+    devices: [{ slot: 0, reserved: [0x40000800..0x4000ffff unity] }]
+`;
+  t.throws(() => parseMachines(nested, FILE), {
+    name: "ConfigError",
+    message:
+      /^machines\/m\.yaml:6:37: devices\.0\.devices\.0\.reserved\.0: .* write 0x40000000\.\.0x4000ffff$/,
+  });
+});
+
 t.test("what firmware reserves, beside devices and beside the IOMMU", async (t) => {
   const [machine] = parseMachines(
     firmware("amd", [`${UNITY} r for 00:04.0..00:05.7`, "0x0..0xffff exclusion"], [

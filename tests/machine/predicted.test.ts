@@ -101,6 +101,27 @@ t.test("AMD: direct, whatever the entry; neighbours are merged, over the devices
   );
 });
 
+const behindBridges = (kind: string): string =>
+  `[{ slot: 4, bridge: pcie-root-port, reserved: [0x40000000..0x4000ffff ${kind}], devices: [{ slot: 0 }] },
+    { slot: 5, bridge: pcie-root-port, reserved: [0x40000000..0x4000ffff ${kind}], devices: [{ slot: 0, device: qemu-xhci }] },
+    { slot: 6, bridge: pcie-root-port, devices: [{ slot: 0, reserved: [0x50000000..0x5000ffff ${kind}] }] },
+    { slot: 7, bridge: pcie-pci-bridge, reserved: [0x60000000..0x6000ffff ${kind}], devices: [slot: 1, slot: 2] }]`;
+
+t.test("a region of a bridge is one of what is behind it for VT-d only", async (t) => {
+  t.same(firmwareOf("{ kind: intel }", behindBridges("rmrr")), [
+    ["0x40000000..0x4000ffff:direct", true],
+    ["0x40000000..0x4000ffff:direct-relaxable", false],
+    ["0x50000000..0x5000ffff:direct", true],
+    ["0x60000000..0x6000ffff:direct", true],
+  ]);
+  t.same(firmwareOf("{ kind: amd }", behindBridges("unity")), [
+    [false],
+    [false],
+    ["0x50000000..0x5000ffff:direct", true],
+    ["0x60000000..0x6000ffff:direct", true],
+  ]);
+});
+
 t.test("a slot is a group", async (t) => {
   const groups = groupsOf("{ kind: intel }", "6.12.117", "10.0.13");
   t.same(groups.map(({ devices }) => devices), [

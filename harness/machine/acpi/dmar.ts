@@ -13,26 +13,38 @@ export const DMAR_LAYOUT: Layout = {
   }),
 };
 
+/** A function that a region can be for, and the way to it from its root bus. */
+export interface Target {
+  readonly id: number;
+  /** The kernel takes what is behind it for meant as well. [kernel: is_downstream_to_pci_bridge] */
+  readonly isBridge: boolean;
+  readonly rootBus: number;
+  /** Bridges from the root bus down, and the function itself. */
+  readonly path: readonly { readonly slot: number; readonly function: number }[];
+}
+
 const RMRR = 1;
 const RMRR_BYTES = 24;
 const ENDPOINT = 1;
-const SCOPE_BYTES = 8;
+const BRIDGE = 2;
+const SCOPE_BYTES = 6;
+const STEP_BYTES = 2;
 
 /**
  * The table with an RMRR for each range of the regions. Structures are sorted by their type; the kernel reads them
  * in any order.
  *
- * @param devices ids of the machine's devices on the root bus; those that a region is for become its scope
+ * @param targets all functions of the machine; those that a region is for become its scope
  * @throws TableError for a table that can't be read
  */
 export function withRmrrs(
   table: Uint8Array,
   regions: readonly FirmwareRegion[],
-  devices: readonly number[],
+  targets: readonly Target[],
 ): Uint8Array<ArrayBuffer> {
   const structures = structuresOf(table, DMAR_LAYOUT);
   const rmrrs = byRange(regions).map(({ range, same }) => {
-    const inScope = devices.filter((id) => same.some((region) => isFor(region, id)));
+    const inScope = targets.filter(({ id }) => same.some((region) => isFor(region, id)));
     return { type: RMRR, bytes: rmrr(range, inScope) };
   });
   return withStructures(
@@ -48,12 +60,14 @@ function byRange(regions: readonly FirmwareRegion[]): { range: Range; same: Firm
   return [...groups.values()].flatMap((same) => same[0] ? [{ range: same[0], same }] : []);
 }
 
-const rmrr = ({ start, last }: Range, devices: readonly number[]): Uint8Array =>
-  joined([
-    packed([2, RMRR], [2, RMRR_BYTES + SCOPE_BYTES * devices.length], [2, 0], [2, 0], [8, start], [8, last]),
-    ...devices.map(scope),
-  ]);
+function rmrr({ start, last }: Range, targets: readonly Target[]): Uint8Array {
+  const scopes = targets.map(scope);
+  const length = scopes.reduce((sum, { length }) => sum + length, RMRR_BYTES);
+  return joined([packed([2, RMRR], [2, length], [2, 0], [2, 0], [8, start], [8, last]), ...scopes]);
+}
 
-/** The way to a device on the root bus is one step long: slot and function. */
-const scope = (id: number): Uint8Array =>
-  packed([1, ENDPOINT], [1, SCOPE_BYTES], [2, 0], [1, 0], [1, id >> 8], [1, id >> 3 & 0x1f], [1, id & 7]);
+function scope({ isBridge, rootBus, path }: Target): Uint8Array {
+  const length = SCOPE_BYTES + STEP_BYTES * path.length;
+  const head = packed([1, isBridge ? BRIDGE : ENDPOINT], [1, length], [2, 0], [1, 0], [1, rootBus]);
+  return joined([head, ...path.map((step) => packed([1, step.slot], [1, step.function]))]);
+}

@@ -1,8 +1,9 @@
 /** A machine's firmware: which table it has of its own, and what the kernel must be told beside. */
 import { hex, rangeText } from "../../model/range_list.ts";
 import type { Machine } from "../machine.ts";
-import { addressesOf } from "../topology.ts";
-import { withRmrrs } from "./dmar.ts";
+import { above } from "../grouping.ts";
+import { allAddressesOf, type Bridge, busOf, isBridge, type Place, type Slot } from "../topology.ts";
+import { type Target, withRmrrs } from "./dmar.ts";
 import { withIvmds } from "./ivrs.ts";
 import { deviceId } from "./region.ts";
 
@@ -17,12 +18,27 @@ export interface FirmwareTable {
 }
 
 /** The table that tells of the machine's reserved regions; undefined when there are none. */
-export function firmwareTable({ iommu, firmware, slots }: Machine): FirmwareTable | undefined {
+export function firmwareTable({ iommu, firmware, slots, bridges }: Machine): FirmwareTable | undefined {
   if (firmware.length === 0) return undefined;
   if (iommu.kind === "amd") return { signature: "IVRS", override: (table) => withIvmds(table, firmware) };
-  const devices = slots.flatMap(addressesOf).map(deviceId);
-  return { signature: "DMAR", override: (table) => withRmrrs(table, firmware, devices) };
+  const targets = [...slots, ...bridges].flatMap(targetsOf);
+  return { signature: "DMAR", override: (table) => withRmrrs(table, firmware, targets) };
 }
+
+function targetsOf(place: Slot | Bridge): Target[] {
+  const way = wayTo(above(place));
+  const top = way[0] ?? place;
+  return allAddressesOf(place).map((address, index) => ({
+    id: deviceId(address),
+    // What stands for a further root bus is no bridge to it.
+    isBridge: isBridge(place) && place.kind !== "pxb-pcie",
+    rootBus: busOf(top.bridge),
+    path: [...way, { slot: place.slot, function: place.function + index }],
+  }));
+}
+
+/** Bridges from the root bus down to this one. */
+const wayTo = (bridge: Bridge | undefined): Place[] => bridge ? [...wayTo(above(bridge)), bridge] : [];
 
 /**
  * Kernel parameters that make memory of the regions which is nobody's, as firmware's own list of memory would.

@@ -1,13 +1,22 @@
 /** The bytes are written out from the specifications of both tables. */
 import t from "#tap";
-import { withRmrrs } from "../../../harness/machine/acpi/dmar.ts";
+import { type Target, withRmrrs } from "../../../harness/machine/acpi/dmar.ts";
+import { firmwareTable } from "../../../harness/machine/acpi/firmware.ts";
 import { withIvmds } from "../../../harness/machine/acpi/ivrs.ts";
-import { deviceId, type FirmwareRegion, parseFirmwareRegion } from "../../../harness/machine/acpi/region.ts";
+import { type FirmwareRegion, parseFirmwareRegion } from "../../../harness/machine/acpi/region.ts";
+import { parseMachines } from "../../../harness/machine/machine.ts";
 import { changed, recorded, sumOf } from "./recorded.ts";
 
 const regions = (...texts: string[]): FirmwareRegion[] => texts.map(parseFirmwareRegion);
 
-const DEVICES = ["00:03.0", "00:04.0", "00:04.1", "00:05.0"].map(deviceId);
+const onRootBus = (slot: number, fn: number): Target => ({
+  id: slot << 3 | fn,
+  isBridge: false,
+  rootBus: 0,
+  path: [{ slot, function: fn }],
+});
+
+const DEVICES = [onRootBus(3, 0), onRootBus(4, 0), onRootBus(4, 1), onRootBus(5, 0)];
 
 t.test("an RMRR for each range, behind the hardware units, its devices in scope", async (t) => {
   const before = recorded("dmar-10.0.13");
@@ -31,6 +40,40 @@ t.test("an RMRR for each range, behind the hardware units, its devices in scope"
       "0100" + "2800" + "0000" + "0000" + "0000000000000000" + "ff0f000000000000",
       "01080000" + "0000" + "0400",
       "01080000" + "0000" + "0401",
+    ].join(""),
+  );
+});
+
+t.test("an RMRR for a bridge, and for what is behind bridges, on further root buses too", async (t) => {
+  const [machine] = parseMachines(
+    `machine: m
+iommu: { kind: intel, reserved: [0x50000000..0x50000fff rmrr for 41:00.0] }
+devices:
+  - { slot: 0x10, bridge: pcie-root-port, reserved: [0x40000000..0x40000fff rmrr], devices: [slot: 0] }
+  - slot: 0x11
+    bridge: pcie-root-port
+    devices:
+      - slot: 0
+        bridge: pcie-pci-bridge
+        devices: [{ slot: 0x12, functions: 2, reserved: [0x40000000..0x40000fff rmrr] }]
+  - slot: 0x13
+    bridge: pxb-pcie
+    bus: 0x40
+    devices: [{ slot: 2, bridge: pcie-root-port, devices: [slot: 0] }]
+`,
+    "m.yaml",
+  );
+  const before = recorded("dmar-10.0.13");
+  const after = machine && firmwareTable(machine)?.override(before);
+  t.equal(
+    after?.subarray(before.length).toHex(),
+    [
+      "0100" + "3800" + "0000" + "0000" + "0000004000000000" + "ff0f004000000000",
+      "010c0000" + "0000" + "1100" + "0000" + "1200",
+      "010c0000" + "0000" + "1100" + "0000" + "1201",
+      "02080000" + "0000" + "1000",
+      "0100" + "2200" + "0000" + "0000" + "0000005000000000" + "ff0f005000000000",
+      "010a0000" + "0040" + "0200" + "0000",
     ].join(""),
   );
 });
