@@ -23,6 +23,10 @@ interface Expected {
 
 const CONSOLES: Readonly<Record<string, Expected>> = {
   "oops.log": { verdict: "crash", complaint: /\] BUG: kernel NULL pointer dereference, address: 0+8$/ },
+  "oops-arm64.log": {
+    verdict: "crash",
+    complaint: /\] Unable to handle kernel NULL pointer dereference at /,
+  },
   "panic.log": { verdict: "crash", complaint: /\] Kernel panic - not syncing: sysrq triggered crash$/ },
   "init-exits.log": { verdict: "probe-death", complaint: /Attempted to kill init! exitcode=0x00000700$/ },
   "no-init.log": { verdict: "probe-death", complaint: /Kernel panic - not syncing: No working init found/ },
