@@ -46,22 +46,35 @@ function fewestConceivable(pairs: ReadonlySet<string>): number {
   return Math.max(0, ...Array.from(perAxes.values(), (pairs) => pairs.length));
 }
 
-/** Takes the row that adds most pairs, again and again; of several the one whose pairs fewest other rows have. */
+/**
+ * Takes the row that adds most pairs, again and again; of several the one whose pairs fewest other rows have, and of
+ * these the one whose pairs were taken least: what comes for nothing should be as varied as can be.
+ */
 function greedy(order: readonly number[], pairsOf: readonly (readonly string[])[]): number[] {
   const rarity = new Map<string, number>();
   for (const pair of pairsOf.flat()) rarity.set(pair, (rarity.get(pair) ?? 0) + 1);
   const left = new Set(rarity.keys());
+  const taken = new Map<string, number>();
   const chosen: number[] = [];
   while (left.size > 0) {
     const scores = order.map((index) => {
-      const added = (pairsOf[index] ?? []).filter((pair) => left.has(pair));
-      return { index, gain: added.length, rare: sum(added.map((pair) => 1 / (rarity.get(pair) ?? 1))) };
+      const pairs = pairsOf[index] ?? [];
+      const added = pairs.filter((pair) => left.has(pair));
+      return {
+        index,
+        gain: added.length,
+        rare: sum(added.map((pair) => 1 / (rarity.get(pair) ?? 1))),
+        fresh: -sum(pairs.map((pair) => taken.get(pair) ?? 0)),
+      };
     });
     const { index } = scores.reduce((best, next) =>
-      next.gain > best.gain || (next.gain === best.gain && next.rare > best.rare) ? next : best
+      (next.gain - best.gain || next.rare - best.rare || next.fresh - best.fresh) > 0 ? next : best
     );
     chosen.push(index);
-    for (const pair of pairsOf[index] ?? []) left.delete(pair);
+    for (const pair of pairsOf[index] ?? []) {
+      left.delete(pair);
+      taken.set(pair, (taken.get(pair) ?? 0) + 1);
+    }
   }
   return chosen;
 }
