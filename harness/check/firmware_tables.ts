@@ -61,11 +61,19 @@ export class FirmwareTables {
     }
   }
 
-  #qemus(signature: string, machine: Machine, qemu: QemuBuild, plan: QemuPlan): Promise<Uint8Array> {
+  async #qemus(
+    signature: string,
+    machine: Machine,
+    qemu: QemuBuild,
+    plan: QemuPlan,
+  ): Promise<Uint8Array> {
     const key = JSON.stringify([signature, qemu.spec, machine.name]);
-    const read = this.#read.get(key) ?? this.#fromCache(signature, machine, qemu, plan);
+    // That another kernel didn't get as far as to tell is no fault of this one.
+    const known = await this.#read.get(key)?.catch(() => undefined);
+    if (known) return known;
+    const read = this.#fromCache(signature, machine, qemu, plan);
     this.#read.set(key, read);
-    return read;
+    return await read;
   }
 
   /** A QEMU of somebody's own may be another one tomorrow: what it says isn't kept. */
