@@ -19,6 +19,7 @@
 #include "misuse.h"
 #include "modules.h"
 #include "process.h"
+#include "removal.h"
 #include "reply.h"
 #include "request.h"
 #include "state.h"
@@ -44,7 +45,7 @@ struct command {
 static const struct command commands[] = {
 	{ "mark", 1, 1, true, command_mark },
 	{ "say", 1, 1, true, command_say },
-	{ "bind", 1, 1, false, command_bind },
+	{ "bind", 1, 2, false, command_bind },
 	{ "groups", 0, 0, false, command_groups },
 	{ "regions", 1, 1, false, command_regions },
 	{ "read", 1, 1, false, command_read },
@@ -62,6 +63,8 @@ static const struct command commands[] = {
 	{ "check-extension", 2, 2, false, command_check_extension },
 	{ "device-open", 3, 3, true, command_device_open },
 	{ "device-close", 1, 1, false, command_device_close },
+	{ "watch-removal", 1, 1, false, command_watch_removal },
+	{ "await-removal", 0, 0, false, command_await_removal },
 	{ "map", 4, 8, false, command_map },
 	{ "unmap", 3, 9, false, command_unmap },
 	{ "engine", 3, 3, false, command_engine },

@@ -66,6 +66,15 @@ static int bind_to_vfio(const char *bdf)
 	return is_bound(bdf) ? 0 : ENODEV;
 }
 
+/*
+ * A device that was plugged in is in sysfs before drivers may have it. Either it is too early here, and the kernel looks
+ * for a driver later and finds the one that is asked for; or the kernel has looked already, and vfio-pci has it now.
+ */
+static bool plugged_is_bound(void *argument)
+{
+	return !bind_to_vfio(argument);
+}
+
 struct group_node {
 	const char *bdf;
 	char group[16];
@@ -86,14 +95,21 @@ static bool has_group_node(void *argument)
 void command_bind(const struct request *request)
 {
 	struct group_node node = { .bdf = request->argument[0] };
+	struct option plugged = { .name = "plugged", .most = 1 };
 
 	if (!is_bdf(node.bdf)) {
 		reply_bad("not a PCI address like 0000:00:03.0:", node.bdf);
 		return;
 	}
+	if (!read_options(request, 1, &plugged, 1))
+		return;
 
-	int error = bind_to_vfio(node.bdf);
+	int error = 0;
 
+	if (!plugged.value)
+		error = bind_to_vfio(node.bdf);
+	else if (!wait_for_device(plugged_is_bound, request->argument[0], NODE_TIMEOUT_MS))
+		error = ETIMEDOUT;
 	if (!error && !wait_for_device(has_group_node, &node, NODE_TIMEOUT_MS))
 		error = ETIMEDOUT;
 	if (error) {

@@ -8,7 +8,7 @@ import { type GroupNumbers, namesOf, takeDevices } from "../check/world_check.ts
 import type { Guest } from "../guest/guest.ts";
 import type { RangeList } from "../model/range_list.ts";
 import type { Group, World } from "../model/world.ts";
-import type { Action } from "../scenario/action.ts";
+import { type Action, commandOf } from "../scenario/action.ts";
 import { openAction, setIommuAction, TYPE1_V2 } from "../scenario/steps/container.ts";
 import { groupOpenAction, setContainerAction } from "../scenario/steps/group.ts";
 import { allowUnsafeInterruptsAction } from "../scenario/steps/parameter.ts";
@@ -85,7 +85,7 @@ export class BenchGuest {
   /** Has the guest do what was predicted. */
   async send(predicted: readonly PredictedAction[]): Promise<readonly string[]> {
     const names = namesOf(this.#numbers, this.#world);
-    return await this.#guest.request(predicted.map(({ action }) => action.command(names)));
+    return await this.#guest.request(predicted.map(({ action }) => commandOf(action, names)));
   }
 
   /** Sends one request that changes nothing. */

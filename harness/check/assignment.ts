@@ -160,7 +160,8 @@ function castGroups(
 ): ReadonlyMap<string, MachineGroup> | string {
   const cast = new Map<string, MachineGroup>();
   const free = new Set(groups);
-  const choosiness = ({ is, device }: GroupNeeds) => (is !== undefined ? 2 : device !== undefined ? 1 : 0);
+  const choosiness = ({ is, device, pluggable }: GroupNeeds) =>
+    is !== undefined ? 2 : device !== undefined || pluggable ? 1 : 0;
   for (const [name, need] of [...needs].sort(([, a], [, b]) => choosiness(b) - choosiness(a))) {
     const group = [...free].find((group) => suits(group, need));
     if (!group) return lack(need, needs);
@@ -171,8 +172,9 @@ function castGroups(
 }
 
 /** A device with a name is for those that ask for it: there is something special about it. */
-function suits({ name, kinds, devices }: MachineGroup, need: GroupNeeds): boolean {
+function suits({ name, kinds, devices, isPluggable }: MachineGroup, need: GroupNeeds): boolean {
   if (need.is !== name) return false;
+  if (need.pluggable && !isPluggable) return false;
   if (need.device !== undefined && !kinds.includes(need.device)) return false;
   return need.is !== undefined || (need.devices === "one") === (devices.length === 1);
 }

@@ -15,6 +15,7 @@ import { type Attempt, causeOf, passed, toldOf, verdictOf } from "./attempt.ts";
 import { type Condition, conditionOf, execute, type Execution } from "./execution.ts";
 import type { CellPlan, GuestPlan } from "./cell_plan.ts";
 import { requireTable } from "./firmware_tables.ts";
+import { hotplug } from "./hotplug.ts";
 import type { Prepared, PreparedCell } from "./preparation.ts";
 import { checkWorld, type GroupNumbers, namesOf, takeDevices } from "./world_check.ts";
 
@@ -208,7 +209,8 @@ class CellRun {
     }
     const { scenario, assignment, prediction } = prepared;
     const names = namesOf(ready.numbers, assignment.world);
-    const execution = await execute(ready.guest, scenario, prediction, names, ready.condition);
+    const host = hotplug(ready.guest, this.#plan.machine, ready.numbers, assignment.world);
+    const execution = await execute(ready.guest, scenario, prediction, names, ready.condition, host);
     if (this.#signal.aborted) return false;
     this.#judge(trial, { execution, guest: this.#boots, durationMs: this.#elapsedMs(begin) });
     const { verdict, condition } = execution;

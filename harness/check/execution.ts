@@ -5,7 +5,7 @@ import { GuestLost } from "../guest/guest_lost.ts";
 import { ProtocolError } from "../guest/probe_channel.ts";
 import type { Answer } from "../model/answer.ts";
 import { DEFAULT_DMA_ENTRY_LIMIT } from "../model/state.ts";
-import type { GuestNames } from "../scenario/action.ts";
+import { type AnyAction, commandOf, type GuestNames, type HostOperation } from "../scenario/action.ts";
 import type { AttemptVerdict } from "../report/events.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import { clearRegionsAction, failCollectionAction, INJECTION_FAULTS } from "../scenario/steps/injection.ts";
@@ -50,43 +50,84 @@ function cleaning({ iommus }: Scenario, { hasModules }: Prediction): string[] {
   return [...places, ...rest, ...(hasModules ? INJECTION_FAULTS : []), "reset"];
 }
 
-/** A request to the probe, and the predicted action that it performs, if any. */
-interface Request {
-  readonly command: string;
-  readonly actionIndex?: number;
-}
+/** A request to the probe or to the host: one of the harness's own, or a predicted action. */
+type Request = { readonly own: string } | { readonly action: AnyAction; readonly actionIndex: number };
+
+/** Does something to the guest's machine, and replies as the probe would. */
+export type Host = (operation: HostOperation) => Promise<string>;
+
+const NO_HOST: Host = ({ kind, group }) => {
+  throw new RangeError(`${kind} ${group}: this guest's machine stays as it is`);
+};
 
 /** How the line in the kernel log begins that marks a step. */
 const marker = (scenario: Scenario, stepIndex: number): string => `${scenario.id} step ${stepIndex + 1} `;
 
 /** All requests of a scenario. Markers in the kernel log tell which step a message belongs to. */
-function requestsOf(scenario: Scenario, prediction: Prediction, names: GuestNames): Request[] {
-  const requests: Request[] = [{ command: `say ${scenario.id}` }];
+function requestsOf(scenario: Scenario, prediction: Prediction): Request[] {
+  const requests: Request[] = [{ own: `say ${scenario.id}` }];
   let marked: number | undefined;
   for (const [actionIndex, { action, stepIndex }] of prediction.actions.entries()) {
     if (stepIndex !== marked && stepIndex !== undefined) {
-      requests.push({
-        command: `mark ${marker(scenario, stepIndex)}${scenario.steps[stepIndex]?.text}`,
-      });
+      requests.push({ own: `mark ${marker(scenario, stepIndex)}${scenario.steps[stepIndex]?.text}` });
       marked = stepIndex;
     }
-    requests.push({ command: action.command(names), actionIndex });
+    requests.push({ action, actionIndex });
   }
-  return [...requests, ...cleaning(scenario, prediction).map((command) => ({ command }))];
+  return [...requests, ...cleaning(scenario, prediction).map((own) => ({ own }))];
 }
 
-/** Sends all of a scenario in one batch and judges what comes back. Never throws for what the guest does. */
+/**
+ * All replies, in order: those of the probe batch by batch, with what the host does between them.
+ * @throws GuestLost with all replies that came
+ */
+async function send(
+  guest: Pick<Guest, "request">,
+  requests: readonly Request[],
+  names: GuestNames,
+  host: Host,
+): Promise<string[]> {
+  const replies: string[] = [];
+  try {
+    while (replies.length < requests.length) {
+      const rest = requests.slice(replies.length);
+      const operation = hostOperationOf(rest[0]);
+      if (operation) {
+        replies.push(await host(operation));
+        continue;
+      }
+      const end = rest.findIndex(hostOperationOf);
+      const batch = end < 0 ? rest : rest.slice(0, end);
+      replies.push(
+        ...await guest.request(
+          batch.map((request) => "own" in request ? request.own : commandOf(request.action, names)),
+        ),
+      );
+    }
+    return replies;
+  } catch (error) {
+    if (!(error instanceof GuestLost)) throw error;
+    const { loss, message, console } = error;
+    throw new GuestLost(loss, message, console, { cause: error, replies: [...replies, ...error.replies] });
+  }
+}
+
+const hostOperationOf = (request: Request | undefined): HostOperation | undefined =>
+  request && "action" in request && "host" in request.action ? request.action.host : undefined;
+
+/** Sends all of a scenario and judges what comes back. Never throws for what the guest does. */
 export async function execute(
   guest: Pick<Guest, "request" | "kernelLog">,
   scenario: Scenario,
   prediction: Prediction,
   names: GuestNames,
   before: Condition,
+  host: Host = NO_HOST,
 ): Promise<Execution> {
-  const requests = requestsOf(scenario, prediction, names);
+  const requests = requestsOf(scenario, prediction);
   const observed: Answer[] = [];
   try {
-    const replies = await guest.request(requests.map(({ command }) => command));
+    const replies = await send(guest, requests, names, host);
     const condition = readReplies(requests, replies, before, observed);
     const log = await guest.kernelLog();
     if (condition.taint !== before.taint || complains(log)) {
@@ -123,10 +164,10 @@ function readReplies(
   observed: Answer[],
 ): Condition {
   requireInjected(requests, replies);
-  for (const [index, { command, actionIndex }] of requests.entries()) {
+  for (const [index, request] of requests.entries()) {
     const answer = parseReply(replies[index] ?? "");
-    if (actionIndex !== undefined) observed.push(sinceBaseline(answer, before.lockedPages));
-    else if (answer.errno !== null) throw new BadRequestError(`${command}: ${answer.errno}`);
+    if ("action" in request) observed.push(sinceBaseline(answer, before.lockedPages));
+    else if (answer.errno !== null) throw new BadRequestError(`${request.own}: ${answer.errno}`);
   }
   return conditionOf(replies.at(-1) ?? "");
 }
@@ -147,7 +188,9 @@ function answersBefore({ replies }: GuestLost, requests: readonly Request[], bef
  * @throws BadRequestError
  */
 function requireInjected(requests: readonly Request[], replies: readonly string[]): void {
-  for (const [index, { command }] of requests.entries()) {
+  for (const [index, request] of requests.entries()) {
+    if (!("own" in request)) continue;
+    const { own: command } = request;
     const isInjection = INJECTION_FAULTS.includes(command);
     if (!isInjection && !PLACEMENT_FAULTS.includes(command)) continue;
     const { value } = parseReply(replies[index] ?? "").values;
@@ -203,8 +246,10 @@ function lost(
   prediction: Prediction,
   requests: readonly Request[],
 ): Execution {
-  const actionIndex = requests[error.replies.length]?.actionIndex;
-  const stepIndex = actionIndex === undefined ? undefined : prediction.actions[actionIndex]?.stepIndex;
+  const request = requests[error.replies.length];
+  const stepIndex = request && "action" in request
+    ? prediction.actions[request.actionIndex]?.stepIndex
+    : undefined;
   const text = stepIndex === undefined ? "" : scenario.steps[stepIndex]?.text ?? "";
   return {
     verdict: error.loss,

@@ -21,6 +21,7 @@ const MODULES = ["virtio_pci", "virtio_console", "vfio_iommu_type1", "vfio-pci"]
 const OPTIONAL_MODULES: Readonly<Record<string, string>> = {
   CONFIG_BLK_DEV_RAM: "brd",
   CONFIG_UIO_PCI_GENERIC: "uio_pci_generic",
+  CONFIG_PCI_STUB: "pci-stub",
 };
 
 /** A small RAM disk is enough for memory of files that are written back. [kernel: drivers/block/brd.c] */

@@ -73,8 +73,8 @@ export function predict(
 
 /** Other scenarios are played on the same guest, and nothing but their own steps gives devices back. */
 function requireDevicesBack({ position }: Scenario, world: World): void {
-  for (const [name, { drivers, isGone }] of world) {
-    if (!isGone && drivers.every((driver) => driver === "vfio-pci")) continue;
+  for (const [name, { drivers }] of world) {
+    if (drivers.every((driver) => driver === "vfio-pci")) continue;
     throw new ConfigError(
       position,
       `at the end vfio-pci lacks devices of group ${name}; give them back with rescan or driver`,

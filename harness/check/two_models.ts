@@ -8,13 +8,13 @@ import { deviationsOf, semanticsOf } from "../model/semantics.ts";
 import { initialState, type Outcome, type State } from "../model/state.ts";
 import type { KernelVersion } from "../model/version.ts";
 import type { World } from "../model/world.ts";
-import type { Action } from "../scenario/action.ts";
+import type { AnyAction } from "../scenario/action.ts";
 import { readBackAction } from "../scenario/steps/info.ts";
 import { mappingsAlive } from "../scenario/steps/verify.ts";
 
 /** One operation with its predictions. */
 export interface PredictedAction {
-  readonly action: Action;
+  readonly action: AnyAction;
   /** Counts from 0; undefined for what prepares the scenario. */
   readonly stepIndex: number | undefined;
   /** What is right. */
@@ -58,7 +58,7 @@ export class TwoModels {
    * Lets both models do one thing; both answers are kept.
    * @throws RangeError for more memory than a guest has to spare, BrokenInvariant where the model goes wrong
    */
-  execute(action: Action, stepIndex?: number): { right: Outcome; real: Outcome } {
+  execute(action: AnyAction, stepIndex?: number): { right: Outcome; real: Outcome } {
     const right = action.apply(this.right);
     const real = action.apply(this.real);
     this.#actions.push({ action, stepIndex, right: right.answer, real: real.answer });
@@ -77,7 +77,7 @@ export class TwoModels {
   }
 
   /** The same, with a read-back of whatever it may have changed. No call lists the mappings, so each is shown to be there. */
-  perform(action: Action, stepIndex?: number): { right: Outcome; real: Outcome } {
+  perform(action: AnyAction, stepIndex?: number): { right: Outcome; real: Outcome } {
     const outcomes = this.execute(action, stepIndex);
     if (action.changes !== "nothing") this.execute(readBackAction, stepIndex);
     if (action.changes === "groups") this.showMappings(stepIndex);

@@ -11,8 +11,8 @@ import { parseReply } from "./observation.ts";
 import { type Condition, execute, type Execution } from "./execution.ts";
 import { predict } from "./prediction.ts";
 
-/** PCI address of a device to the number of its group. */
-export type GroupNumbers = ReadonlyMap<string, number>;
+/** PCI address of a device to the number of its group, which may be another when the device has been away. */
+export type GroupNumbers = Map<string, number>;
 
 /**
  * Gives the devices of all groups to vfio-pci and finds out which group each is in.

@@ -85,6 +85,11 @@ export class Guest implements AsyncDisposable {
     }
   }
 
+  /** The line to its QEMU. */
+  get qmp(): Qmp {
+    return this.#parts.qmp;
+  }
+
   /**
    * Sends requests in one go.
    * @returns the replies, in order

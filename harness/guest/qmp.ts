@@ -23,12 +23,21 @@ interface Pending {
   reject(error: Error): void;
 }
 
+/** Something that nobody needs to wait for. */
+function arrival(): PromiseWithResolvers<void> {
+  const awaited = Promise.withResolvers<void>();
+  awaited.promise.catch(() => {});
+  return awaited;
+}
+
 /** A QMP connection, ready for commands. */
 export class Qmp {
   readonly #conn: Deno.Conn;
   readonly #log: (line: string) => void;
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
+  /** Resolved by the next event, rejected when none will come any more. */
+  #arrival = arrival();
   /** Events so far. */
   readonly events: QmpEvent[] = [];
   /** Resolves when the connection is closed, by QEMU or by a fault. */
@@ -60,6 +69,19 @@ export class Qmp {
     return await promise;
   }
 
+  /**
+   * The first event that is wanted, of those from a position in `events` on.
+   * @throws QmpError when QEMU is gone before it comes
+   */
+  async event(from: number, isWanted: (event: QmpEvent) => boolean): Promise<QmpEvent> {
+    for (;;) {
+      const { promise } = this.#arrival;
+      const found = this.events.slice(from).find(isWanted);
+      if (found) return found;
+      await promise;
+    }
+  }
+
   async #receive(): Promise<void> {
     try {
       for await (const line of linesOf(this.#conn)) {
@@ -78,10 +100,15 @@ export class Qmp {
     const error = new QmpError(`the connection to QEMU is closed${why}`, { cause });
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
+    this.#arrival.reject(error);
   }
 
   #take({ id, event, data, error, return: value }: Message): void {
-    if (event !== undefined) this.events.push({ event, ...(data ? { data } : {}) });
+    if (event !== undefined) {
+      this.events.push({ event, ...(data ? { data } : {}) });
+      this.#arrival.resolve();
+      this.#arrival = arrival();
+    }
     const pending = id === undefined ? undefined : this.#pending.get(id);
     if (id === undefined || !pending) return;
     this.#pending.delete(id);

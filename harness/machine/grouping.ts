@@ -1,5 +1,13 @@
 /** Which functions the kernel puts into one IOMMU group. [spec §9.8; kernel: pci_device_group] */
-import { addressesOf, addressOf, type Bridge, isBridge, type Place, type Topology } from "./topology.ts";
+import {
+  addressesOf,
+  addressOf,
+  type Bridge,
+  functionsAt,
+  isBridge,
+  type Place,
+  type Topology,
+} from "./topology.ts";
 
 /** Buses on which the bridge makes requests in its own name, whoever asked for them. [kernel: pci_for_each_dma_alias] */
 const CONVENTIONAL: readonly Bridge["kind"][] = ["pcie-pci-bridge", "pci-bridge"];
@@ -12,8 +20,9 @@ export const above = ({ bridge }: Place): Bridge | undefined =>
  * The PCI addresses that share a group, bridges among them; what no IOMMU translates is in none. Groups of slots come
  * first, in the order of these.
  */
-export function groupsOf({ slots, bridges }: Topology): string[][] {
-  const shared = sharedSlots({ slots, bridges });
+export function groupsOf(topology: Topology): string[][] {
+  const { slots, bridges } = topology;
+  const shared = sharedSlots(topology);
   const isTranslated = ({ bridge }: Place) => bridge?.isTranslated ?? true;
   const functions = [
     ...slots.filter(isTranslated).flatMap((slot) =>
@@ -61,11 +70,8 @@ function isolates(bridge: Bridge, shared: ReadonlySet<string>): boolean {
 const slotKey = (place: Place): string => addressOf({ ...place, function: 0 }).replace(/\.0$/, "");
 
 /** Slots of several functions, none of which is shut off from the others unless it says so. */
-function sharedSlots({ slots, bridges }: Topology): ReadonlySet<string> {
-  const counts = new Map<string, number>();
-  for (const place of [...slots, ...bridges]) {
-    const functions = "functions" in place ? place.functions : 1;
-    counts.set(slotKey(place), (counts.get(slotKey(place)) ?? 0) + functions);
-  }
-  return new Set([...counts].filter(([, count]) => count > 1).map(([slot]) => slot));
-}
+const sharedSlots = (topology: Topology): ReadonlySet<string> =>
+  new Set(
+    [...topology.slots, ...topology.bridges]
+      .filter((place) => functionsAt(place, topology) > 1).map(slotKey),
+  );

@@ -14,6 +14,7 @@ import {
   allAddressesOf,
   type Bridge,
   isBridge,
+  isPluggable,
   type Place,
   type Slot,
 } from "./topology.ts";
@@ -29,6 +30,8 @@ const HYPERTRANSPORT: ReservedRegion = { start: 0xfd00000000n, last: 0xfffffffff
 /** A group of a machine, and what scenarios can ask for it by. */
 export interface MachineGroup extends Group {
   readonly name: string | undefined;
+  /** All its devices can be unplugged and plugged in again. */
+  readonly isPluggable: boolean;
 }
 
 /** What runs the machine and what runs on it. */
@@ -69,10 +72,10 @@ export function predictedGroups(machine: Machine, platform: Platform): MachineGr
     return {
       name,
       kinds: slots.map(({ device }) => device),
+      isPluggable: slots.every((slot) => isPluggable(slot, machine)),
       iommu,
       devices,
       drivers,
-      isGone: false,
       reserved,
       requiresDirect,
     };

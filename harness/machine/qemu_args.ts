@@ -4,7 +4,7 @@ import type { KernelVersion } from "../model/version.ts";
 import type { DeviceKind } from "../model/world.ts";
 import type { Machine } from "./machine.ts";
 import { joined, onOff } from "./option.ts";
-import { type Bridge, busOf, type Place, type Slot, type Topology } from "./topology.ts";
+import { type Bridge, busOf, functionsAt, type Place, type Slot, type Topology } from "./topology.ts";
 import { virtArgs } from "./virt.ts";
 import { virtioIommuDevice } from "./virtio_regions.ts";
 
@@ -54,9 +54,7 @@ const idOf = ({ slot, function: number, bridge }: Place): string =>
 /** Where QEMU is to put a function. Further root buses make it ask which one is meant. */
 function placed(place: Place, { slots, bridges }: Topology): Record<string, string | undefined> {
   const { slot, function: number, bridge } = place;
-  const neighbours = [...slots, ...bridges].filter((other) => other.slot === slot && other.bridge === bridge);
-  const isMulti = neighbours.length > 1 ||
-    neighbours.some((other) => "functions" in other && other.functions > 1);
+  const isMulti = functionsAt(place, { slots, bridges }) > 1;
   const root = bridges.length > 0 ? "pcie.0" : undefined;
   return {
     bus: bridge ? idOf(bridge) : root,
@@ -66,18 +64,19 @@ function placed(place: Place, { slots, bridges }: Topology): Record<string, stri
 }
 
 const slotDevices = (topology: Topology): string[] =>
-  topology.slots.flatMap((slot) =>
-    functionsOf(slot).map((place) =>
-      joined(slot.device, {
-        id: slot.bridge && idOf(place),
-        ...placed(place, topology),
-        ...optionsOf(slot.device),
-      })
-    )
-  );
+  topology.slots.flatMap((slot) => functionsOf(slot).map((place) => deviceAt(place, slot.device, topology)));
+
+const deviceAt = (place: Place, device: DeviceKind, topology: Topology): string =>
+  joined(device, { id: place.bridge && idOf(place), ...placed(place, topology), ...optionsOf(device) });
 
 /** By default an edu forgets all but 28 bits of an address. [QEMU: docs/specs/edu.rst] */
 const optionsOf = (device: DeviceKind) => device === "edu" ? { dma_mask: "0xffffffffffffffff" } : {};
+
+/** A device of one function, as it can be plugged in again. */
+export const pluggableDevice = (slot: Slot, topology: Topology): { id: string; device: string } => ({
+  id: idOf(slot),
+  device: deviceAt(slot, slot.device, topology),
+});
 
 const functionsOf = ({ functions, ...place }: Slot): Place[] =>
   Array.from({ length: functions }, (_, index) => ({ ...place, function: place.function + index }));

@@ -282,6 +282,19 @@ function busNumbers(entries: readonly Entry[]): ReadonlyMap<Entry, number> {
   return buses;
 }
 
+/** How many functions a slot has. */
+export const functionsAt = ({ bridge, slot }: Place, { slots, bridges }: Topology): number =>
+  [...slots, ...bridges]
+    .filter((other) => other.slot === slot && other.bridge === bridge)
+    .reduce((sum, other) => sum + ("functions" in other ? other.functions : 1), 0);
+
+/**
+ * Whether a running QEMU can take the device out and put it in again: behind every bridge it can, on root buses it
+ * can't; functions of one slot can only go together.
+ */
+export const isPluggable = (slot: Slot, topology: Topology): boolean =>
+  slot.bridge !== undefined && functionsAt(slot, topology) === 1;
+
 /** Number of the bus behind a bridge; 0 is the root bus. */
 export const busOf = (bridge: Bridge | undefined): number => bridge?.bus ?? 0;
 

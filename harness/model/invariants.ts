@@ -4,6 +4,7 @@ import { contains, insideOneRange, overlaps, rangeListText, rangeText } from "./
 import { isExcluded, regionText } from "./reserved.ts";
 import { entryOf, type State, type Type1 } from "./state.ts";
 import { apertureOf } from "./type1.ts";
+import { isGone } from "./world.ts";
 
 /** Every broken invariant, in words; none is the only acceptable answer. */
 export function brokenInvariants(state: State): string[] {
@@ -23,7 +24,7 @@ export function brokenInvariants(state: State): string[] {
   return broken;
 }
 
-/** Containers and groups agree on who is where, and live as long as someone holds them. [spec §1.6] */
+/** Containers and groups agree on who is where, and live as long as someone holds them. [spec §1.6, §1.7] */
 function brokenHandles(state: State): string[] {
   const broken: string[] = [];
   for (const [key, { holders, groups }] of state.containers) {
@@ -37,6 +38,10 @@ function brokenHandles(state: State): string[] {
   for (const [name, { holders, devices, container: key }] of state.groups) {
     if (holders.length === 0 && devices.size === 0) {
       broken.push(`${name}: neither descriptor nor device keeps it open`);
+    }
+    const group = state.world.get(name);
+    if (key !== undefined && state.semantics.losesGroups && group && isGone(group)) {
+      broken.push(`${name}: in container ${key} without a device`);
     }
     if (key !== undefined && !state.containers.get(key)?.groups.includes(name)) {
       broken.push(`${name}: container ${key} doesn't know it`);

@@ -11,7 +11,7 @@ import {
   withEntry,
 } from "./state.ts";
 import { attachGroup, detachGroup, directRefusal, emptyType1 } from "./type1.ts";
-import { isViable } from "./world.ts";
+import { isGone, isViable } from "./world.ts";
 
 /** Extension and IOMMU type numbers of linux/vfio.h that the rules mention. */
 const TYPE1 = 1n;
@@ -78,9 +78,13 @@ function releaseContainer(state: State, key: string, process: string): State {
 /** Opens /dev/vfio/N, which one opener at a time may have. [spec §1.1] */
 export function groupOpen(state: State, name: string): Outcome {
   if (!state.world.has(name)) throw new HandleError(`there is no group ${name}; name it under groups`);
-  if (entryOf(state.world, name).isGone) return { state, answer: refused("ENOENT") };
-  if (state.groups.has(name)) return { state, answer: refused("EBUSY") };
-  return { state: setGroup(state, name, { holders: [state.process], devices: new Map() }), answer: ok() };
+  const isOpen = state.groups.has(name);
+  if (state.groups.get(name)?.isLost) throw new HandleError(`group ${name} is still open, as what it was`);
+  const keepsNode = isOpen && !state.semantics.losesGroups;
+  if (isGone(entryOf(state.world, name)) && !keepsNode) return { state, answer: refused("ENOENT") };
+  if (isOpen) return { state, answer: refused("EBUSY") };
+  const group: OpenGroup = { holders: [state.process], devices: new Map(), isLost: false };
+  return { state: setGroup(state, name, group), answer: ok() };
 }
 
 /** Closes the group's descriptor; open devices keep the group where it is. [spec §1.6] */
@@ -97,17 +101,23 @@ function releaseGroup(state: State, name: string, process: string): State {
   );
 }
 
-/** Whether the kernel notices that the group's devices are gone. [spec §1.3, §1.4 row 5] */
-const isLost = ({ world, semantics }: State, name: string): boolean =>
-  entryOf(world, name).isGone && semantics.noticesLostGroups;
+/**
+ * The kernel has no device of the group any more: whoever has it open is left with nothing, and it leaves its
+ * container. [spec §1.3, §1.4 row 5, §1.7; kernel: vfio_device_remove_group]
+ */
+export function loseGroup(state: State, name: string): State {
+  if (!state.groups.has(name)) return state;
+  const left = leaveContainer(state, name);
+  return setGroup(left, name, { ...entryOf(left.groups, name), isLost: true });
+}
 
 const STATUS_STRUCT_BYTES = 8;
 
 /** VFIO_GROUP_GET_STATUS. [spec §1.3] */
 export function groupStatus(state: State, name: string, argsz = STATUS_STRUCT_BYTES): Outcome {
-  const { container } = openGroup(state, name);
+  const { container, isLost } = openGroup(state, name);
   if (argsz < STATUS_STRUCT_BYTES) return { state, answer: refused("EINVAL") };
-  if (isLost(state, name)) return { state, answer: refused("ENODEV") };
+  if (isLost) return { state, answer: refused("ENODEV") };
   const flags = (isViable(entryOf(state.world, name)) ? VIABLE : 0) |
     (container !== undefined ? CONTAINER_SET : 0);
   return { state, answer: ok({ flags: hex(flags) }) };
@@ -118,7 +128,7 @@ export function groupSetContainer(state: State, name: string, key: string): Outc
   const group = openGroup(state, name);
   const container = openContainer(state, key);
   if (group.container !== undefined) return { state, answer: refused("EINVAL") };
-  if (isLost(state, name)) return { state, answer: refused("ENODEV") };
+  if (group.isLost) return { state, answer: refused("ENODEV") };
   if (state.semantics.claimsDmaOwnership && !isViable(entryOf(state.world, name))) {
     return { state, answer: refused("EPERM") };
   }
@@ -139,12 +149,12 @@ export type NoContainer = typeof NO_CONTAINERS[number];
 
 /** VFIO_GROUP_SET_CONTAINER of what is no container. [spec §1.4 rows 2–6] */
 export function groupSetContainerTo(state: State, name: string, what: NoContainer): Outcome {
-  const { container } = openGroup(state, name);
+  const { container, isLost } = openGroup(state, name);
   const { containerErrnos: { negative, otherFile }, looksUpContainerFirst } = state.semantics;
   const fault: Errno = { negative, closed: "EBADF" as const, "other-file": otherFile }[what];
   const beatsState = looksUpContainerFirst && what !== "other-file";
   if (container !== undefined && !beatsState) return { state, answer: refused("EINVAL") };
-  return { state, answer: refused(isLost(state, name) && !beatsState ? "ENODEV" : fault) };
+  return { state, answer: refused(isLost && !beatsState ? "ENODEV" : fault) };
 }
 
 /** VFIO_GROUP_UNSET_CONTAINER. [spec §1.6] */
@@ -221,9 +231,8 @@ export function deviceOpen(state: State, device: string, name: string): Outcome 
 }
 
 /** Only what a driver of VFIO has is found by its name. [spec §1.6; kernel: vfio_device_get_from_name] */
-function firstDeviceIsVfios({ world }: State, name: string): boolean {
-  const { drivers: [first], isGone } = entryOf(world, name);
-  return first === "vfio-pci" && !isGone;
+function firstDeviceIsVfios({ world, groups }: State, name: string): boolean {
+  return entryOf(world, name).drivers[0] === "vfio-pci" && !entryOf(groups, name).isLost;
 }
 
 function canOpenDevices(state: State, name: string): boolean {

@@ -102,8 +102,11 @@ export interface Semantics {
   readonly containerErrnos: { readonly negative: Errno; readonly otherFile: Errno };
   /** SET_CONTAINER wants the descriptor to be open before it looks at the group. [spec §1.4 rows 3 and 4] */
   readonly looksUpContainerFirst: boolean;
-  /** GET_STATUS and SET_CONTAINER say so when the group's devices are gone. [spec §1.3, §1.4 row 5] */
-  readonly noticesLostGroups: boolean;
+  /**
+   * A group whose devices are gone leaves its container at once, and is none any more for whoever has it open; before,
+   * the last device waited until the group had left. [spec §1.3, §1.4 row 5, §1.7]
+   */
+  readonly losesGroups: boolean;
   /** GET_DEVICE_FD looks for the name before it looks at the group. [spec §1.6] */
   readonly looksUpDeviceFirst: boolean;
   /** Only the process that made a mapping can unmap it; another's UNMAP ends there. [spec §5.2] */
@@ -141,7 +144,7 @@ export const semanticsOf = (version: KernelVersion, deviations: ReadonlySet<Devi
     otherFile: isFrom(version, "6.2") ? "EBADFD" : "EINVAL",
   },
   looksUpContainerFirst: isFrom(version, "6.1"),
-  noticesLostGroups: isFrom(version, "6.1"),
+  losesGroups: isFrom(version, "6.1"),
   looksUpDeviceFirst: isFrom(version, "6.1"),
   unmapsOwnOnly: !isFrom(version, "5.12"),
   pinsZeroPage: !isFrom(version, "6.2"),

@@ -96,6 +96,14 @@ export interface OpenGroup {
   readonly container?: string;
   /** Handles of its open devices, and the processes that hold each. */
   readonly devices: ReadonlyMap<string, readonly string[]>;
+  /** Its devices have gone since it was opened: what is open here is no group any more. [spec §1.7] */
+  readonly isLost: boolean;
+}
+
+/** A device of a group that was asked to leave the machine. */
+export interface Leaving {
+  readonly group: string;
+  readonly index: number;
 }
 
 /** A device that moves data. */
@@ -119,6 +127,8 @@ export interface State {
   readonly process: string;
   /** How many address spaces there have been. */
   readonly spaces: number;
+  /** Devices that are held, and leave when nobody holds them any more. */
+  readonly leaving: readonly Leaving[];
   /** Parameters of the module vfio_iommu_type1. */
   readonly allowUnsafeInterrupts: boolean;
   readonly dmaEntryLimit: number;
@@ -153,6 +163,7 @@ export const initialState = (semantics: Semantics, world: World): State => ({
   ]),
   process: MAIN_PROCESS,
   spaces: 1,
+  leaving: [],
   allowUnsafeInterrupts: false,
   dmaEntryLimit: DEFAULT_DMA_ENTRY_LIMIT,
   failingCollection: 0,

@@ -27,8 +27,16 @@ export interface Iommu {
   readonly nesting: Errno | Range;
 }
 
-/** A driver that belongs to VFIO, one that uses the device itself, or none. */
-export type Driver = "vfio-pci" | "uio_pci_generic" | "none";
+/** Drivers that use a device themselves, and so own the DMA of its group. */
+export const OWNERS = ["uio_pci_generic", "virtio-pci"] as const;
+
+/**
+ * What has a device: a driver that belongs to VFIO, one that does nothing, one that uses it itself, or none; or the
+ * device isn't there.
+ */
+export type Driver = "vfio-pci" | "pci-stub" | typeof OWNERS[number] | "none" | "absent";
+
+export const isOwner = (driver: Driver): boolean => OWNERS.some((owner) => owner === driver);
 
 /** What a device is, by QEMU's name: each can be had by vfio-pci, and is good for something else. */
 export const DEVICE_KINDS = [
@@ -54,12 +62,13 @@ export interface Group {
   readonly devices: readonly string[];
   /** The driver of each device. */
   readonly drivers: readonly Driver[];
-  /** Its only device was taken out of the machine, and nobody has found it again. */
-  readonly isGone: boolean;
 }
 
 /** Whether nobody else, such as a kernel driver on a sibling, owns the group's DMA. [spec §1.3] */
-export const isViable = ({ drivers }: Group): boolean => !drivers.includes("uio_pci_generic");
+export const isViable = ({ drivers }: Group): boolean => !drivers.some(isOwner);
+
+/** Whether VFIO has no device of it: then users have no group either. [spec §1.7] */
+export const isGone = ({ drivers }: Group): boolean => !drivers.includes("vfio-pci");
 
 /** The groups by the names that scenarios give them. */
 export type World = ReadonlyMap<string, Group>;

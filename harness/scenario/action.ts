@@ -14,14 +14,42 @@ export interface GuestNames {
  */
 export type Changes = "nothing" | "mappings" | "groups";
 
-/** One operation that the model predicts and the guest performs. */
-export interface Action {
+/** What the host does to the guest's machine: devices by their groups, the first is 0. */
+export interface HostOperation {
+  /** `ask-to-leave` waits for nothing, `await-leaving` until the device has left, `plug` until vfio-pci has it. */
+  readonly kind: "ask-to-leave" | "await-leaving" | "plug";
+  readonly group: string;
+  readonly index: number;
+}
+
+/** One operation that the model predicts. */
+interface Predictable {
   /** What a person reads: `map c0 0x1000+0x1000 rw`. */
   readonly text: string;
   /** The model's rule. */
   apply(state: State): Outcome;
-  /** The request that makes the probe do it. [guests/probe/PROTOCOL.md] */
-  command(names: GuestNames): string;
   /** What it may change, and so what is read back and compared after it. */
   readonly changes: Changes;
+}
+
+/** One that the guest performs. */
+export interface Action extends Predictable {
+  /** The request that makes the probe do it. [guests/probe/PROTOCOL.md] */
+  command(names: GuestNames): string;
+}
+
+/** One that the host performs. */
+export interface HostAction extends Predictable {
+  readonly host: HostOperation;
+}
+
+export type AnyAction = Action | HostAction;
+
+/**
+ * The request of an action that the guest performs.
+ * @throws RangeError for one that it can't
+ */
+export function commandOf(action: AnyAction, names: GuestNames): string {
+  if ("command" in action) return action.command(names);
+  throw new RangeError(`${action.text} is for the host to do`);
 }

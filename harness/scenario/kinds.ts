@@ -14,6 +14,7 @@ import {
   setContainerToStep,
   unsetContainerStep,
 } from "./steps/group.ts";
+import { plugStep, unplugStep } from "./steps/hotplug.ts";
 import { infoStep } from "./steps/info.ts";
 import { failCollectionStep, injectStep } from "./steps/injection.ts";
 import { mapStep } from "./steps/map.ts";
@@ -57,6 +58,8 @@ export const STEP_KINDS: Readonly<Record<string, StepKind>> = {
   driver: driverStep,
   remove: removeStep,
   rescan: rescanStep,
+  unplug: unplugStep,
+  plug: plugStep,
   parameter: parameterStep,
   inject: injectStep,
   "fail-collection": failCollectionStep,

@@ -17,6 +17,7 @@ const GROUP_NEEDS = z.strictObject({
   device: z.enum(DEVICE_KINDS).optional().describe("Any group of such devices"),
   devices: z.enum(["one", "several"]).default("one"),
   reserved: REGIONS.default([]),
+  pluggable: z.literal(true).optional().describe("All its devices can be unplugged and plugged in again"),
   iommu: IOMMU_NAME.optional().describe(
     "Which of the IOMMUs under iommus it is behind; left out, the machine's own",
   ),

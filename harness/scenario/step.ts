@@ -1,7 +1,7 @@
 import type * as z from "zod";
 import type { Position } from "../config.ts";
 import type { Outcome, State } from "../model/state.ts";
-import type { Action } from "./action.ts";
+import type { AnyAction } from "./action.ts";
 import type { Symbols } from "./address.ts";
 import type { Expectation } from "./expectation.ts";
 
@@ -14,7 +14,7 @@ export interface Scene {
 }
 
 /** Yields actions one by one and is told what the model says of each. */
-export type Actions = Generator<Action, void, Outcome>;
+export type Actions = Generator<AnyAction, void, Outcome>;
 
 /** A module of guests/, which guests load if it can be built for their kernel. */
 export type GuestModule = "resvinj" | "twodom";

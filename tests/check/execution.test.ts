@@ -1,13 +1,21 @@
 import t from "#tap";
+import { GuestLost } from "../../harness/guest/guest_lost.ts";
+import { commandOf, type HostOperation } from "../../harness/scenario/action.ts";
 import fc from "fast-check";
-import { type Condition, conditionOf, execute, type Execution } from "../../harness/check/execution.ts";
+import {
+  type Condition,
+  conditionOf,
+  execute,
+  type Execution,
+  type Host,
+} from "../../harness/check/execution.ts";
 import { whyNot } from "../../harness/check/assignment.ts";
 import { loadAllScenarios } from "../../harness/cli/configs.ts";
 import { type Answer, ok } from "../../harness/model/answer.ts";
 import { hex } from "../../harness/model/range_list.ts";
 import { INJECTION_FAULTS } from "../../harness/scenario/steps/injection.ts";
 import { PLACEMENT_FAULTS } from "../../harness/scenario/steps/placement.ts";
-import { AMD, type Prepared, prepared, scenarioOf, targetOf } from "./target.ts";
+import { AMD, INTEL, PLUGGABLE, type Prepared, prepared, scenarioOf, targetOf } from "./target.ts";
 import { replyText, StandIn, type StandInPlan } from "./stand_in.ts";
 
 const BEFORE: Condition = { lockedPages: 7n, taint: 0x1000n };
@@ -54,7 +62,7 @@ t.test("all in one batch: the name, a mark before each step, the actions, the cl
   t.equal(commands[0], "say seed/one");
   const marks = commands.filter((command) => command.startsWith("mark "));
   t.same(marks, SCENARIO.steps.map(({ text }, index) => `mark seed/one step ${index + 1} ${text}`));
-  const actions = PLAYED.prediction.actions.map(({ action }) => action.command(NAMES));
+  const actions = PLAYED.prediction.actions.map(({ action }) => commandOf(action, NAMES));
   t.same(commands.filter((command) => !/^(say|mark) /.test(command)).slice(0, actions.length), actions);
   t.ok(actions.includes("group-open B 5"), "with the guest's own names");
   t.equal(commands[commands.indexOf("open c0") - 1], marks[0]);
@@ -66,6 +74,65 @@ t.test("all in one batch: the name, a mark before each step, the actions, the cl
     ...INJECTION_FAULTS,
     "reset",
   ]);
+});
+
+const UNPLUGGED = prepared(
+  scenarioOf(
+    "groups: { A: {}, H: { pluggable: true } }",
+    "steps: [attach: A, unplug: H, plug: H, attach: H]",
+  ),
+  targetOf(INTEL, "6.12.117", PLUGGABLE),
+);
+
+t.test("what the host does comes between what is asked before and after it", async (t) => {
+  const replies = UNPLUGGED.prediction.actions
+    .flatMap(({ action, right }) => "host" in action ? [] : [replyText(right, BEFORE.lockedPages)]);
+  const guest = new StandIn({ replies, reset: RESET });
+  const done: string[] = [];
+  let number = 5;
+  const names = { groupNumber: () => number, device: () => "0000:01:00.0" };
+  const host = async ({ kind, group }: HostOperation) => {
+    done.push(`${kind} ${group} after ${guest.commands.at(-1)}`);
+    if (kind === "plug") number = 6;
+    return "ok";
+  };
+  const { scenario, prediction } = UNPLUGGED;
+  t.match(await execute(guest, scenario, prediction, names, BEFORE, host), { verdict: "match" });
+  t.same(done, [
+    "ask-to-leave H after mark seed/one step 2 unplug: H",
+    "await-leaving H after mark seed/one step 2 unplug: H",
+    "plug H after mark seed/one step 3 plug: H",
+  ]);
+  t.ok(guest.commands.includes("group-open A 5"));
+  t.ok(guest.commands.includes("group-open H 6"), "by the number that it has by then");
+});
+
+t.test("what the host finds is compared, and what it is lost in is told", async (t) => {
+  const replies = UNPLUGGED.prediction.actions
+    .flatMap(({ action, right }) => "host" in action ? [] : [replyText(right, BEFORE.lockedPages)]);
+  const { scenario, prediction } = UNPLUGGED;
+  const play = (host: Host) => {
+    const guest = new StandIn({ replies, reset: RESET });
+    return execute(guest, scenario, prediction, NAMES, BEFORE, host);
+  };
+  t.match(await play(async ({ kind }) => kind === "await-leaving" ? "err ETIMEDOUT" : "ok"), {
+    verdict: "mismatch",
+    stepIndex: 1,
+    actionText: "device 1 of H has left",
+    difference: { predicted: "ok", observed: "ETIMEDOUT" },
+  });
+  const lost = new GuestLost("hang", "it is gone", []);
+  t.match(await play(({ kind }) => kind === "plug" ? Promise.reject(lost) : Promise.resolve("ok")), {
+    verdict: "hang",
+    stepIndex: 2,
+    actionText: "plug: H",
+  });
+  const guest = new StandIn({ replies, reset: RESET });
+  await t.rejects(
+    execute(guest, scenario, prediction, NAMES, BEFORE),
+    { name: "RangeError" },
+    "no host, no plug",
+  );
 });
 
 t.test("a guest that has no module of ours isn't asked for what it does", async (t) => {

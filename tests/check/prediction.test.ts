@@ -1,4 +1,5 @@
 import t from "#tap";
+import { commandOf } from "../../harness/scenario/action.ts";
 import { assignGroups } from "../../harness/check/assignment.ts";
 import { predict } from "../../harness/check/prediction.ts";
 import { ok } from "../../harness/model/answer.ts";
@@ -64,7 +65,7 @@ t.test("groups are put behind their IOMMUs before anything else, with numbers of
     "- inject nothing",
   ]);
   const names = { groupNumber: (group: string) => (group === "B" ? 7 : 3), device: () => "" };
-  t.same(played.prediction.actions.slice(0, 2).map(({ action }) => action.command(names)), [
+  t.same(played.prediction.actions.slice(0, 2).map(({ action }) => commandOf(action, names)), [
     "write /sys/module/twodom/parameters/clear 1",
     "write /sys/module/twodom/parameters/add 7 1 0x10000 0x7fffffff 0x40201000 not-coherent",
   ]);

@@ -1,4 +1,5 @@
 /** A cell whose guests behave as they are told to, with a program in QEMU's place. */
+import { commandOf } from "../../harness/scenario/action.ts";
 import { resolve } from "node:path";
 import type { CellPlan } from "../../harness/check/cell_plan.ts";
 import { targetOf } from "../../harness/check/preparation.ts";
@@ -109,7 +110,7 @@ function repliesTo(scenario: Scenario, isWrong = false): [command: string, reply
   const groupNumber = (name: string) =>
     target.groups.findIndex(({ devices }) => devices.includes(device(name)));
   return prediction.actions.map(({ action, stepIndex, right }) => [
-    action.command({ device, groupNumber }),
+    commandOf(action, { device, groupNumber }),
     isWrong && stepIndex !== undefined ? "err EXDEV" : replyText(right),
   ]);
 }

@@ -12,11 +12,14 @@ export const AMD = "{ kind: amd }";
 export const VIRTIO = "{ kind: virtio, address-bits: 39 }";
 
 /** What kernels of distributions are built with. */
-const OPTIONS = new Set(["CONFIG_BLK_DEV_RAM", "CONFIG_UIO_PCI_GENERIC"]);
+const OPTIONS = new Set(["CONFIG_BLK_DEV_RAM", "CONFIG_UIO_PCI_GENERIC", "CONFIG_PCI_STUB"]);
 
-/** Two groups of one device and one of two, seen by a kernel. */
-export function targetOf(iommu = INTEL, kernel = "6.12.117"): Target {
-  const machine = machineWith(iommu);
+/** A device on the root bus, and one that can be unplugged. */
+export const PLUGGABLE = "[slot: 3, { slot: 4, bridge: pcie-root-port, devices: [slot: 0] }]";
+
+/** Two groups of one device and one of two, if nothing else is said, seen by a kernel. */
+export function targetOf(iommu = INTEL, kernel = "6.12.117", devices?: string): Target {
+  const machine = machineWith(iommu, devices);
   const groups = predictedGroups(machine, { kernel: version(kernel), qemu: version("10.0.13") });
   const memoryBytes = BigInt(machine.memoryMib) << 20n;
   return { groups, iommuKind: machine.iommu.kind, memoryBytes, version: version(kernel), options: OPTIONS };

@@ -41,6 +41,22 @@ t.test("answers find their commands, whatever comes between", async (t) => {
   t.same(qmp.events, [{ event: "STOP", data: { x: 1 } }, { event: "RESUME" }]);
 });
 
+t.test("an event is waited for, and found when it has come already", async (t) => {
+  const { pair, qmp } = await open();
+  using _ = pair;
+  const isWanted = ({ event, data }: { event: string; data?: { [key: string]: unknown } }) =>
+    event === "DEVICE_DELETED" && data?.device === "a";
+  const waiting = qmp.event(0, isWanted);
+  await pair.send('{"event": "DEVICE_DELETED", "data": {"device": "b"}}\n{"event": "STOP"}\n');
+  await pair.send('{"event": "DEVICE_DELETED", "data": {"device": "a"}}\n');
+  t.same(await waiting, { event: "DEVICE_DELETED", data: { device: "a" } });
+  t.same(await qmp.event(2, isWanted), { event: "DEVICE_DELETED", data: { device: "a" } });
+  const never = qmp.event(3, isWanted);
+  pair.close();
+  await t.rejects(never, { name: "QmpError" }, "one before the position doesn't count, and QEMU is gone");
+  await t.rejects(qmp.event(3, isWanted), { name: "QmpError" });
+});
+
 t.test("a refusal has QEMU's words", async (t) => {
   const { pair, qmp } = await open();
   using _ = pair;

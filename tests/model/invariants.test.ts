@@ -63,13 +63,25 @@ t.test("a state that is broken by hand is described", async (t) => {
     ],
     [
       "e: neither descriptor nor device keeps it open",
-      { ...state, groups: withEntry(state.groups, "e", { holders: [], devices: new Map() }) },
+      { ...state, groups: withEntry(state.groups, "e", { holders: [], devices: new Map(), isLost: false }) },
+    ],
+    [
+      "a: in container c without a device",
+      {
+        ...state,
+        world: new Map([...state.world].map(([name, group]) => [name, { ...group, drivers: ["absent"] }])),
+      },
     ],
     [
       "e: container c doesn't know it",
       {
         ...state,
-        groups: withEntry(state.groups, "e", { holders: ["main"], devices: new Map(), container: "c" }),
+        groups: withEntry(state.groups, "e", {
+          holders: ["main"],
+          devices: new Map(),
+          container: "c",
+          isLost: false,
+        }),
       },
     ],
   ];

@@ -1,6 +1,7 @@
 /** Steps made by chance, as data that a failing test can print. */
 import fc from "fast-check";
 import { dirtyPages, getDirtyPages } from "../../harness/model/dirty.ts";
+import { askToLeave, leave, plug } from "../../harness/model/devices.ts";
 import { mapDma, UndeterminedError } from "../../harness/model/map.ts";
 import { unmapDma } from "../../harness/model/unmap.ts";
 import { getInfo } from "../../harness/model/info.ts";
@@ -28,7 +29,14 @@ export type Step =
   | { readonly do: "open" | "close" | "info"; readonly container: string }
   | { readonly do: "set-iommu"; readonly container: string; readonly type: bigint }
   | {
-    readonly do: "group-open" | "group-close" | "unset-container" | "device-open" | "device-close";
+    readonly do:
+      | "group-open"
+      | "group-close"
+      | "unset-container"
+      | "device-open"
+      | "device-close"
+      | "unplug"
+      | "plug";
     readonly group: string;
   }
   | { readonly do: "set-container"; readonly group: string; readonly container: string }
@@ -79,6 +87,12 @@ function performOpen(state: State, step: Step, base: bigint): Outcome {
       return deviceOpen(state, `${step.group}.0`, step.group);
     case "device-close":
       return deviceClose(state, `${step.group}.0`);
+    case "unplug": {
+      const device = { group: step.group, index: 0 };
+      return leave(askToLeave(state, device).state, device);
+    }
+    case "plug":
+      return plug(state, { group: step.group, index: 0 });
     case "map":
       return mapDma(state, step.container, requestOf(step, base));
     case "unmap":
@@ -150,6 +164,10 @@ export const stepArb: fc.Arbitrary<Step> = fc.oneof(
       do: fc.constantFrom("group-open", "group-open", "group-close", "device-open", "device-close"),
       group: groupName,
     }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constantFrom("unplug", "plug", "plug"), group: groupName }),
   },
   {
     weight: 14,

@@ -61,7 +61,7 @@ export const attachNeverWidens: Rule = (move) => {
   return bad && `attach made ${rangeListText(bad[1])} of ${rangeListText(bad[0])}`;
 };
 
-const LEAVES: readonly Step["do"][] = ["unset-container", "group-close", "device-close"];
+const LEAVES: readonly Step["do"][] = ["unset-container", "group-close", "device-close", "unplug"];
 
 /** [spec §3.1] */
 export const detachNeverNarrows: Rule = (move) => {

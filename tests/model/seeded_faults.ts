@@ -151,6 +151,12 @@ const mapCutsTheList: Fault = ({ after, step, answer }) => {
 const widen = (list: RangeList, bytes: bigint): RangeList =>
   list.map((range, index) => index < list.length - 1 ? { ...range, last: range.last + bytes } : range);
 
+/** Its device leaves, and the group stays in the container. */
+const keepTheGroup: Fault = ({ before, after, step, answer }) => ({
+  state: step.do === "unplug" ? { ...before, world: after.world } : after,
+  answer,
+});
+
 export const SEEDED_FAULTS: Readonly<Record<string, SeededFault>> = {
   "exclusion one byte short": { seenBy: "invariantsHold", fault: afterAttach((list) => widen(list, 1n)) },
   "exclusion one byte long": {
@@ -170,5 +176,6 @@ export const SEEDED_FAULTS: Readonly<Record<string, SeededFault>> = {
   "nothing replayed": { seenBy: "allDomainsHoldAllMappings", fault: skipReplay },
   "budget ignored": { seenBy: "invariantsHold", fault: ignoreBudget },
   "map cuts the list": { seenBy: "otherStepsKeepTheList", fault: mapCutsTheList },
+  "a group without a device stays": { seenBy: "invariantsHold", fault: keepTheGroup },
   "unmap keeps the charge": { seenBy: "lockedIsMapped", fault: keepTheCharge },
 };

@@ -49,7 +49,6 @@ export const group = (
   devices: ["0000:00:03.0"],
   drivers: ["vfio-pci"],
   kinds: ["edu"],
-  isGone: false,
   ...more,
 });
 

@@ -81,7 +81,7 @@ const stages = PLATFORMS.flatMap(([kernel, qemu]) =>
       iommuKind: machine.iommu.kind,
       memoryBytes: 256n << 20n,
       version: version(kernel),
-      options: new Set(["CONFIG_BLK_DEV_RAM", "CONFIG_UIO_PCI_GENERIC"]),
+      options: new Set(["CONFIG_BLK_DEV_RAM", "CONFIG_UIO_PCI_GENERIC", "CONFIG_PCI_STUB"]),
     };
     return { target, where: `${machine.name}, kernel ${kernel}, QEMU ${qemu}` };
   })

@@ -3,6 +3,7 @@ import * as z from "zod";
 import { CONTAINER, DEFAULT_CONTAINER, GROUP } from "../schemas.ts";
 import { type Actions, defineStep, type Scene } from "../step.ts";
 import { openAction, setIommuAction, TYPE1_V2 } from "./container.ts";
+import { lettingGo } from "./hotplug.ts";
 import { groupOpenAction, setContainerAction, unsetContainerAction } from "./group.ts";
 
 const ATTACH = z.strictObject({ group: GROUP, container: CONTAINER.default(DEFAULT_CONTAINER) });
@@ -27,6 +28,6 @@ export const attachStep = defineStep(
   attach,
 );
 
-export const detachStep = defineStep(GROUP, function* (group) {
-  yield unsetContainerAction(group);
+export const detachStep = defineStep(GROUP, function* (group, scene) {
+  yield* lettingGo(unsetContainerAction(group), scene);
 });

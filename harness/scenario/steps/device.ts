@@ -4,6 +4,7 @@ import { deviceClose, deviceOpen, deviceOpenMisnamed } from "../../model/lifecyc
 import type { Action } from "../action.ts";
 import { GROUP } from "../schemas.ts";
 import { defineStep } from "../step.ts";
+import { lettingGo } from "./hotplug.ts";
 
 export const handleOf = (group: string): string => `${group}-0`;
 
@@ -49,6 +50,6 @@ export const deviceOpenMisnamedStep = defineStep(
   },
 );
 
-export const deviceCloseStep = defineStep(GROUP, function* (group) {
-  yield deviceCloseAction(group);
+export const deviceCloseStep = defineStep(GROUP, function* (group, scene) {
+  yield* lettingGo(deviceCloseAction(group), scene);
 });

@@ -2,13 +2,13 @@
 import * as z from "zod";
 import { bind, remove, rescan, unbind } from "../../model/devices.ts";
 import { entryOf } from "../../model/state.ts";
-import type { Driver } from "../../model/world.ts";
+import { type Driver, OWNERS } from "../../model/world.ts";
 import type { Action, GuestNames } from "../action.ts";
 import { GROUP } from "../schemas.ts";
 import { defineStep } from "../step.ts";
 
 const PCI = "/sys/bus/pci";
-const DRIVERS = ["vfio-pci", "uio_pci_generic", "none"] as const satisfies readonly Driver[];
+const DRIVERS = ["vfio-pci", "pci-stub", ...OWNERS, "none"] as const satisfies readonly Driver[];
 
 /** A word written to a file of sysfs, which may depend on how the guest calls the device. */
 const writing = (

@@ -13,6 +13,7 @@ import {
 import type { Action } from "../action.ts";
 import { ARGSZ, CONTAINER, DEFAULT_CONTAINER, GROUP } from "../schemas.ts";
 import { defineStep } from "../step.ts";
+import { lettingGo } from "./hotplug.ts";
 
 export const groupOpenAction = (group: string): Action => ({
   text: `group-open ${group}`,
@@ -63,8 +64,8 @@ export const groupOpenStep = defineStep(GROUP, function* (group) {
   yield groupOpenAction(group);
 });
 
-export const groupCloseStep = defineStep(GROUP, function* (group) {
-  yield groupCloseAction(group);
+export const groupCloseStep = defineStep(GROUP, function* (group, scene) {
+  yield* lettingGo(groupCloseAction(group), scene);
 });
 
 const STATUS = z.strictObject({ group: GROUP, argsz: ARGSZ.optional() });
@@ -91,6 +92,6 @@ export const setContainerToStep = defineStep(
   },
 );
 
-export const unsetContainerStep = defineStep(GROUP, function* (group) {
-  yield unsetContainerAction(group);
+export const unsetContainerStep = defineStep(GROUP, function* (group, scene) {
+  yield* lettingGo(unsetContainerAction(group), scene);
 });

@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { exec, exit, fork, inProcess, setMemoryLock } from "../../model/process.ts";
 import type { MemoryLock } from "../../model/state.ts";
-import type { Action } from "../action.ts";
+import { type Action, type AnyAction, commandOf } from "../action.ts";
 import { evaluate } from "../address.ts";
 import { ADDRESS, PROCESS } from "../schemas.ts";
 import { type Actions, defineStep, type Scene } from "../step.ts";
@@ -70,9 +70,9 @@ export const doneBy = (process: string, unfold: (scene: Scene) => Actions) =>
     }
   };
 
-const actionIn = (process: string, action: Action): Action => ({
+const actionIn = (process: string, action: AnyAction): Action => ({
   text: `in ${process}: ${action.text}`,
   apply: (state) => inProcess(state, process, action.apply),
-  command: (names) => `in ${process} ${action.command(names)}`,
+  command: (names) => `in ${process} ${commandOf(action, names)}`,
   changes: action.changes,
 });
