@@ -179,11 +179,11 @@ function amdAddressBits(platform: Platform): number {
 }
 
 /**
- * Tables without a bit for reading can't forbid it: those of SMMUv3, and VT-d's as drivers with page tables of their
- * own set them. [spec §20.1 row 3; which version was the first with generic ones is from memory]
+ * Tables without a bit for reading can't forbid it: those of SMMUv3, and VT-d's as its driver once set them, whether
+ * or not they were of a kind that has one. [spec §20.1 row 3; 6.16.12 makes the difference, 6.12 doesn't]
  */
 const readsWriteOnly = (kind: Machine["iommu"]["kind"], { kernel }: Platform): boolean =>
-  kind === "smmuv3" || (kind === "intel" && !isFrom(kernel, "7.0"));
+  kind === "smmuv3" || (kind === "intel" && !isFrom(kernel, "6.16"));
 
 /** [spec §6.2; for 7.3 on QEMU 7.2 seen on a guest; that Intel's became true in 5.15 is from the list archives] */
 function predictedPageSizes(kind: Machine["iommu"]["kind"], platform: Platform): bigint {
