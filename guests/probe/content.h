@@ -30,14 +30,10 @@ static inline uint64_t transfer_word(uint64_t number, uint64_t index)
 	return (mixed_word(number, index) & ~0x0101010101010101ull) | 0x0202020202020202;
 }
 
-static inline uint8_t content_byte(uint64_t number, uint64_t offset)
+/* A byte of a word as it lies in memory. */
+static inline uint8_t byte_of(uint64_t word, unsigned int index)
 {
-	return content_word(number, offset / 8) >> offset % 8 * 8;
-}
-
-static inline uint8_t transfer_byte(uint64_t number, uint64_t iova)
-{
-	return transfer_word(number, iova / 8) >> iova % 8 * 8;
+	return word >> index * 8;
 }
 
 #endif

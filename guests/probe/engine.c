@@ -163,8 +163,11 @@ static bool write_part(struct engine *engine, const struct transfer *transfer, u
 {
 	uint8_t *data = engine->memory + ENGINE_DATA;
 
-	for (uint32_t i = 0; i < bytes; i++)
-		data[i] = transfer_byte(transfer->number, transfer->iova + offset + i);
+	for (uint32_t i = 0; i < bytes; i++) {
+		uint64_t iova = transfer->iova + offset + i;
+
+		data[i] = byte_of(transfer_word(transfer->number, iova / 8), iova % 8);
+	}
 	return engine->kind->copy(engine, transfer->iova + offset, data_iova(engine), bytes);
 }
 

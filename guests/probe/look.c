@@ -2,6 +2,8 @@
 /* Looking at memory after a device had access to it. */
 #include "look.h"
 
+#include <string.h>
+
 #include "content.h"
 #include "memory.h"
 #include "reply.h"
@@ -23,15 +25,29 @@ static bool is_inside(const struct transfer *transfer, uint64_t iova)
 	return iova - transfer->iova < transfer->size;
 }
 
-/* What has become of a byte that isn't what it was. */
-static void look_at_byte(const struct mapped *mapped, uint64_t offset, bool is_meant, const struct transfer *transfer,
+/* Whether the transfer has all bytes of the word, which then arrives as a whole or not at all: pages end with words. */
+static bool has_word(const struct transfer *transfer, uint64_t iova)
+{
+	return is_inside(transfer, iova) && is_inside(transfer, iova + WORD - 1);
+}
+
+/* What has become of a word that isn't what it was; `is_meant` says that the transfer may have changed it. */
+static void look_at_word(const struct mapped *mapped, uint64_t index, bool is_meant, const struct transfer *transfer,
 			 struct finding *finding)
 {
-	uint64_t iova = mapped->iova + offset;
-	uint8_t byte = ((uint8_t *)mapped->memory.address)[offset];
-	bool has_arrived = is_meant && is_inside(transfer, iova) && byte == transfer_byte(transfer->number, iova);
+	const uint8_t *bytes = (const uint8_t *)mapped->memory.address + index * WORD;
+	uint64_t iova = mapped->iova + index * WORD;
+	uint64_t content = content_word(mapped->content, index);
+	uint64_t brought = transfer_word(transfer->number, iova / WORD);
+	bool is_whole = has_word(transfer, iova);
+	bool has_come = is_meant && (!is_whole || !memcmp(bytes, &brought, WORD));
 
-	spans_add(has_arrived ? &finding->arrived : &finding->strays, iova, iova, mapped->name);
+	for (uint64_t i = 0; i < WORD; i++) {
+		bool has_arrived = has_come && is_inside(transfer, iova + i) && bytes[i] == byte_of(brought, i);
+
+		if (bytes[i] != byte_of(content, i))
+			spans_add(has_arrived ? &finding->arrived : &finding->strays, iova + i, iova + i, mapped->name);
+	}
 }
 
 static void look_at_page(struct mapped *mapped, uint64_t page, const struct transfer *transfer,
@@ -47,9 +63,7 @@ static void look_at_page(struct mapped *mapped, uint64_t page, const struct tran
 
 		if (words[index] == content)
 			continue;
-		for (uint64_t offset = index * WORD; offset < (index + 1) * WORD; offset++)
-			if (((uint8_t *)words)[offset] != content_byte(mapped->content, offset))
-				look_at_byte(mapped, offset, is_meant, transfer, finding);
+		look_at_word(mapped, index, is_meant, transfer, finding);
 		words[index] = content;
 	}
 }
@@ -70,22 +84,31 @@ static const struct mapped *mapped_at(uint64_t container, uint64_t iova)
 	return NULL;
 }
 
+/* What a device has read of a word, or of the part of it that the transfer has. */
+static void look_at_read_word(const struct transfer *transfer, uint64_t iova, const uint8_t *bytes, size_t count,
+			      struct finding *finding)
+{
+	const struct mapped *mapped = mapped_at(transfer->container, iova);
+	uint64_t content = mapped && mapped->content ? content_word(mapped->content, (iova - mapped->iova) / WORD) : 0;
+	bool is_right = content;
+
+	for (size_t i = 0; i < count; i++)
+		is_right = is_right && bytes[i] == byte_of(content, (iova + i) % WORD);
+	for (size_t i = 0; i < count; i++)
+		if (bytes[i])
+			spans_add(is_right ? &finding->arrived : &finding->strays, iova + i, iova + i,
+				  mapped ? mapped->name : "nothing");
+}
+
 void look_at_read(const struct transfer *transfer, uint64_t offset, const uint8_t *bytes, size_t count,
 		  struct finding *finding)
 {
-	const struct mapped *mapped = NULL;
+	uint64_t iova = transfer->iova + offset;
 
-	for (size_t i = 0; i < count; i++) {
-		uint64_t iova = transfer->iova + offset + i;
-
-		if (!i || iova % PAGE == 0)
-			mapped = mapped_at(transfer->container, iova);
-		if (!bytes[i])
-			continue;
-		bool is_right = mapped && mapped->content &&
-				bytes[i] == content_byte(mapped->content, iova - mapped->iova);
-
-		spans_add(is_right ? &finding->arrived : &finding->strays, iova, iova, mapped ? mapped->name : "");
+	for (size_t i = 0, part; i < count; i += part) {
+		part = WORD - (iova + i) % WORD;
+		part = part < count - i ? part : count - i;
+		look_at_read_word(transfer, iova + i, bytes + i, part, finding);
 	}
 }
 

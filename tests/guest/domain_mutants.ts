@@ -241,7 +241,7 @@ export const DOMAIN_MUTANTS: readonly Mutant[] = [
     name: "replay-in-one-piece",
     fault: "a new domain gets mappings as if their memory were contiguous",
     edits: [{ in: "vfio_iommu_replay", replace: "p == iommu_iova_to_phys(d->domain, i)", by: "p" }],
-    guards: ["domains/replay-of-single-pages"],
+    guards: ["domains/replay-of-single-pages", "dma/replayed-into-a-second-domain"],
   },
   {
     name: "domains-not-unwound",

@@ -1,4 +1,5 @@
 /** Faults that somebody could make in vfio_iommu_type1.c, and the scenarios that are there to find them. */
+import { DMA_MUTANTS } from "./dma_mutants.ts";
 import { DOMAIN_MUTANTS } from "./domain_mutants.ts";
 import type { Edit } from "./mutant.ts";
 
@@ -655,7 +656,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "same-memory-again",
     fault: "every piece of a mapping gets the memory of its first",
     edits: [{ in: "vfio_pin_map_dma", replace: "vaddr + dma->size", by: "vaddr" }],
-    guards: ["type1/a-bad-last-page"],
+    guards: ["type1/a-bad-last-page", "dma/more-pages-than-are-pinned-at-a-time"],
   },
   {
     name: "not-coherent",
@@ -999,4 +1000,5 @@ export const MUTANTS: readonly Mutant[] = [
     unreachable: "only mediated devices wait for UNMAP",
   },
   ...DOMAIN_MUTANTS,
+  ...DMA_MUTANTS,
 ];
