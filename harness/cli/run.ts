@@ -21,7 +21,7 @@ import { VERSION } from "./version.ts";
 import { narrow } from "../scenario/narrow.ts";
 import { selectScenarios } from "../scenario/suite.ts";
 
-const DEFAULT_SUITES = ["seed", "type1", "domains"];
+const DEFAULT_SUITES = ["seed", "type1", "domains", "dma"];
 const DEFAULT_BOOT_TIMEOUT_S = 60;
 const DEFAULT_REPLY_TIMEOUT_S = 20;
 const DEFAULT_MATRIX = "default";

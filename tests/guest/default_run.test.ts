@@ -18,6 +18,7 @@ const scenarios = selectScenarios(await loadAllScenarios(), await loadAllSuites(
   "seed",
   "type1",
   "domains",
+  "dma",
 ]);
 const dir = await outDir(t);
 const { code, stderr, tap } = await runGuests(["--out", dir]);
