@@ -11,10 +11,9 @@
 
 static inline uint64_t mixed_word(uint64_t number, uint64_t index)
 {
+	/* The low bytes of a product repeat soon; the high ones don't. More mixing is slow under emulation. */
 	uint64_t word = number * 0x9e3779b97f4a7c15 + index * 0xc2b2ae3d27d4eb4f;
 
-	word ^= word >> 29;
-	word *= 0xbf58476d1ce4e5b9;
 	return word ^ word >> 32;
 }
 
