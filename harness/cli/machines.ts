@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { positionText } from "../config.ts";
 import type { Machine } from "../machine/machine.ts";
 import { slotsByGroup } from "../machine/predicted.ts";
+import type { Slot } from "../machine/topology.ts";
 import { table } from "./component_context.ts";
 import { loadAllMachines } from "./configs.ts";
 
@@ -16,11 +17,13 @@ export function register(program: Command): void {
     });
 }
 
+/** `edu x2`, or with the name by which scenarios ask for it `edu (unity)`. */
+const slotText = ({ device, functions, name }: Slot): string =>
+  [device, functions > 1 ? ` x${functions}` : "", name === undefined ? "" : ` (${name})`].join("");
+
 function row(machine: Machine): string[] {
   const { kind, addressBits } = machine.iommu;
-  const groups = slotsByGroup(machine).map(({ slots }) =>
-    slots.map(({ device, functions }) => functions > 1 ? `${device} x${functions}` : device).join(" + ")
-  );
+  const groups = slotsByGroup(machine).map(({ slots }) => slots.map(slotText).join(" + "));
   return [
     machine.name,
     machine.arch,

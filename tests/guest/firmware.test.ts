@@ -1,4 +1,4 @@
-// deadline: 300 s
+// deadline: 600 s
 /** Regions that firmware reserves: tables of one's own in real guests, and guests that don't get them. */
 import t from "#tap";
 import type { GuestPlan } from "../../harness/check/cell_plan.ts";
@@ -14,6 +14,7 @@ import { parseFirmwareRegion } from "../../harness/machine/acpi/region.ts";
 import type { Event } from "../../harness/report/events.ts";
 import { selectScenarios } from "../../harness/scenario/suite.ts";
 import { runGuests } from "./command.ts";
+import { GONE } from "./gone.ts";
 import { outDir } from "./out_dir.ts";
 import { deviationsIn, failuresOf } from "./tap_output.ts";
 
@@ -41,6 +42,19 @@ t.test("every scenario of the suite, on kernels that give such devices away and 
   const played = new Set(points.filter(({ skip }) => skip === undefined).map(({ name }) => name));
   const unplayed = scenarios.filter(({ id, when }) => !when.kernel?.includes("<5.19") && !played.has(id));
   t.same(unplayed.map(({ id }) => id), []);
+});
+
+t.test("the oldest kernel, which refuses at the attach", async (t) => {
+  const options = ["--kernel", "debian:5.10", "--machine", "intel-rmrr", "--out", await outDir(t)];
+  const { code, stderr, tap } = await runGuests([...options, "firmware"]);
+  const [, gone] = GONE.exec(stderr) ?? [];
+  if (code === 3 && gone !== undefined) return void t.pass("5.10 can't be had", { skip: gone });
+  t.equal(code, 0, "exit code", { stderr });
+  t.same(tap.cells.flatMap(failuresOf), []);
+  const set = tap.cells.flatMap(({ points }) => points).find(({ name }) =>
+    name.endsWith("/set-iommu-lets-the-other-go")
+  );
+  t.ok(set?.ok && set.skip === undefined);
 });
 
 /** Runs a cell of amd-ivmd whose guest gets another table than planned, and tells what came of it. */

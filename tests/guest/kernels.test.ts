@@ -2,6 +2,7 @@
 /** Other kernels than the default one: what differs is predicted, and known faults are called by their names. */
 import t from "#tap";
 import { runGuests } from "./command.ts";
+import { GONE } from "./gone.ts";
 import { outDir } from "./out_dir.ts";
 import { deviationsIn, failuresOf } from "./tap_output.ts";
 
@@ -15,10 +16,6 @@ interface Expected {
   /** The archive may have dropped it: then nothing can be tested, which is said. */
   readonly mayBeGone?: true;
 }
-
-/** What the run says of a kernel that isn't to be had. */
-const GONE =
-  /^iovacheck: (.*(?:is not in the archive|is not on this machine's mirror|is of use for its).*)$/m;
 
 const KERNELS: readonly Expected[] = [
   {
