@@ -1,4 +1,4 @@
-/** Which group of the machine plays which group of a scenario. */
+/** What a scenario's groups and IOMMUs come to on a machine. */
 import { ConfigError } from "../config.ts";
 import { U64_MAX } from "../model/range_list.ts";
 import { isMsi, type ReservedRegion, sortRegions } from "../model/reserved.ts";
@@ -10,8 +10,9 @@ import type { Symbols } from "../scenario/address.ts";
 import { isWithin } from "../scenario/expectation.ts";
 import { describedIommu } from "../scenario/iommu.ts";
 import { parseRegions } from "../scenario/region.ts";
-import type { GroupNeeds, Scenario } from "../scenario/scenario.ts";
+import type { Scenario } from "../scenario/scenario.ts";
 import type { PretendedIommu } from "../scenario/steps/placement.ts";
+import { type Cast, castScenario, plainGroupOf } from "./casting.ts";
 
 /** A scenario's groups on a machine. */
 export interface Assignment {
@@ -39,8 +40,9 @@ export interface Target {
 }
 
 /** Why the scenario makes no sense here, in words; undefined when it does. */
-export function whyNot({ when, groups: needs, modules }: Scenario, target: Target): string | undefined {
-  const { iommu, reserved } = plainGroupOf(target);
+export function whyNot(scenario: Scenario, target: Target): string | undefined {
+  const { when, modules } = scenario;
+  const { iommu, reserved } = plainGroupOf(target.groups);
   if (when.iommu && !when.iommu.some((kind) => kind === target.iommuKind)) {
     return `needs IOMMU ${when.iommu.join(" or ")}`;
   }
@@ -64,29 +66,34 @@ export function whyNot({ when, groups: needs, modules }: Scenario, target: Targe
   if (bound !== undefined) return `needs a kernel ${bound}`;
   const option = when.options?.find((option) => !target.options.has(option));
   if (option !== undefined) return `needs a kernel with ${option}`;
-  if (modules[0] !== undefined && target.lackOfModules !== undefined) {
-    return `needs guests/${modules[0]}, which can't be built: ${target.lackOfModules}`;
+  const cast = castScenario(scenario, target.groups);
+  const module = modules.find((name) => name !== "twodom" || isPretending(scenario, cast));
+  if (module !== undefined && target.lackOfModules !== undefined) {
+    return `needs guests/${module}, which can't be built: ${target.lackOfModules}`;
   }
-  const cast = castGroups(needs, target);
   return typeof cast === "string" ? cast : undefined;
 }
+
+/** Whether the guest module has to make up an IOMMU. */
+const isPretending = ({ iommus }: Scenario, cast: Cast | string): boolean =>
+  typeof cast === "string" || iommus.size > cast.genuine.size;
 
 /**
  * Gives every group of the scenario the next fitting group of the machine.
  * @throws ConfigError at a group whose regions are written wrongly, and where whyNot would have told why not
  */
 export function assignGroups(scenario: Scenario, target: Target): Assignment {
-  const plainGroup = plainGroupOf(target);
+  const plainGroup = plainGroupOf(target.groups);
   const symbols = symbolsOf(plainGroup);
   const world = new Map<string, Group>();
   const injected = new Map<string, readonly ReservedRegion[]>();
-  const cast = castGroups(scenario.groups, target);
+  const cast = castScenario(scenario, target.groups);
   if (typeof cast === "string") {
     throw new ConfigError(scenario.position, `the machine can't play it: ${cast}`);
   }
   const pretended = pretendedIommus(scenario, cast, symbols);
   for (const [name, { reserved, position }] of scenario.groups) {
-    const group = entryOf(cast, name);
+    const group = entryOf(cast.groups, name);
     const iommu = pretended.get(name)?.iommu ?? group.iommu;
     try {
       const regions = reserved.flatMap((text) => parseRegions(text, symbols));
@@ -111,15 +118,15 @@ export function assignGroups(scenario: Scenario, target: Target): Assignment {
  */
 function pretendedIommus(
   { groups, iommus }: Scenario,
-  cast: ReadonlyMap<string, MachineGroup>,
+  cast: Cast,
   symbols: Symbols,
 ): Map<string, PretendedIommu> {
   const pretended = new Map<string, PretendedIommu>();
   for (const [index, [iommuName, { position, ...needs }]] of [...iommus].entries()) {
     for (const [name, { iommu }] of groups) {
-      if (iommu !== iommuName) continue;
+      if (iommu !== iommuName || cast.genuine.has(iommuName)) continue;
       try {
-        const described = describedIommu(iommuName, needs, entryOf(cast, name).iommu, symbols);
+        const described = describedIommu(iommuName, needs, entryOf(cast.groups, name).iommu, symbols);
         pretended.set(name, { number: index + 1, iommu: described });
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;
@@ -142,48 +149,4 @@ function symbolsOf({ iommu: { aperture }, reserved }: Group): Symbols {
     ...(window ? { msi: window.start, msilast: window.last } : {}),
     max: U64_MAX,
   };
-}
-
-function plainGroupOf({ groups }: Target): Group {
-  const first = groups.find(({ name }) => name === undefined) ?? groups[0];
-  if (!first) throw new RangeError("a machine has at least one group");
-  return first;
-}
-
-/**
- * Which group of the machine plays which of the scenario, those with most to ask for first; or what there is none
- * of, in words.
- */
-function castGroups(
-  needs: ReadonlyMap<string, GroupNeeds>,
-  { groups }: Target,
-): ReadonlyMap<string, MachineGroup> | string {
-  const cast = new Map<string, MachineGroup>();
-  const free = new Set(groups);
-  const choosiness = ({ is, device, pluggable }: GroupNeeds) =>
-    is !== undefined ? 2 : device !== undefined || pluggable ? 1 : 0;
-  for (const [name, need] of [...needs].sort(([, a], [, b]) => choosiness(b) - choosiness(a))) {
-    const group = [...free].find((group) => suits(group, need));
-    if (!group) return lack(need, needs);
-    free.delete(group);
-    cast.set(name, group);
-  }
-  return cast;
-}
-
-/** A device with a name is for those that ask for it: there is something special about it. */
-function suits({ name, kinds, devices, isPluggable }: MachineGroup, need: GroupNeeds): boolean {
-  if (need.is !== name) return false;
-  if (need.pluggable && !isPluggable) return false;
-  if (need.device !== undefined && !kinds.includes(need.device)) return false;
-  return need.is !== undefined || (need.devices === "one") === (devices.length === 1);
-}
-
-function lack({ is, device, devices }: GroupNeeds, needs: ReadonlyMap<string, GroupNeeds>): string {
-  if (is !== undefined) return `needs a device named ${is}`;
-  const alike = [...needs.values()].filter((need) =>
-    need.is === undefined && need.devices === devices && (device === undefined || need.device === device)
-  );
-  const kind = device === undefined ? "" : `, ${device}`;
-  return `needs ${alike.length} groups of ${devices} devices${kind}`;
 }

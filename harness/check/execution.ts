@@ -40,8 +40,9 @@ export interface Execution {
 const NO_NAMES: GuestNames = { groupNumber: () => 0, device: () => "" };
 
 /** Leaves the guest as it was found, whatever the scenario did; the replies to the last ones are the proof. */
-function cleaning({ iommus }: Scenario, { hasModules }: Prediction): string[] {
-  const places = iommus.size > 0 ? [clearPlacesAction.command(NO_NAMES), ...PLACEMENT_FAULTS] : [];
+function cleaning({ actions, hasModules }: Prediction): string[] {
+  const arePlaced = actions.some(({ action }) => action === clearPlacesAction);
+  const places = arePlaced ? [clearPlacesAction.command(NO_NAMES), ...PLACEMENT_FAULTS] : [];
   const rest = [
     ...(hasModules ? [failCollectionAction(0), clearRegionsAction] : []),
     dmaEntryLimitAction(DEFAULT_DMA_ENTRY_LIMIT),
@@ -74,7 +75,7 @@ function requestsOf(scenario: Scenario, prediction: Prediction): Request[] {
     }
     requests.push({ action, actionIndex });
   }
-  return [...requests, ...cleaning(scenario, prediction).map((own) => ({ own }))];
+  return [...requests, ...cleaning(prediction).map((own) => ({ own }))];
 }
 
 /**
