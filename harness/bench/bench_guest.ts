@@ -5,6 +5,7 @@ import { targetOf } from "../check/preparation.ts";
 import { conditionOf } from "../check/execution.ts";
 import { type PredictedAction, TwoModels } from "../check/two_models.ts";
 import { type GroupNumbers, namesOf, takeDevices } from "../check/world_check.ts";
+import { UsageError } from "../errors.ts";
 import type { Guest } from "../guest/guest.ts";
 import type { RangeList } from "../model/range_list.ts";
 import type { Group, World } from "../model/world.ts";
@@ -45,8 +46,10 @@ export class BenchGuest {
   /** Takes over a booted guest. */
   static async of(guest: Guest, plan: CellPlan): Promise<BenchGuest> {
     const target = targetOf(plan);
-    const [group] = target.groups;
-    if (!group) throw new RangeError("a machine has at least one group");
+    const group = target.groups.find(({ requiresDirect }) => !requiresDirect);
+    if (!group) {
+      throw new UsageError(`firmware keeps every device of ${plan.machine.name}; name another machine`);
+    }
     return new BenchGuest(guest, target, group, await takeDevices(guest, [group]));
   }
 
