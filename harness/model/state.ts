@@ -52,6 +52,8 @@ export interface Type1 {
   readonly list: RangeList;
   /** By IOVA. */
   readonly mappings: readonly Mapping[];
+  /** What was unmapped without being taken out of the IOMMU. [spec §12 R1c] */
+  readonly stuck?: readonly Mapping[] | undefined;
   /** The same in the kernel's tree, kept where its shape decides what is found. [spec §5.2, §12 R1a] */
   readonly tree?: TreeHistory | undefined;
   /** dma_entry_limit as it was at SET_IOMMU. [spec §0.3] */

@@ -122,7 +122,7 @@ export function detachGroup(state: State, type1: Type1, group: string): { state:
   if (domains.length === 0) {
     return {
       state: leak(state, type1.mappings),
-      type1: { ...type1, domains, mappings: [], tree: undefined, list: [] },
+      type1: { ...type1, domains, mappings: [], stuck: undefined, tree: undefined, list: [] },
     };
   }
   const [after, regions] = collectAll(state, domains.flatMap((domain) => domain.groups));

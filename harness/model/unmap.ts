@@ -9,6 +9,7 @@ import {
   cutsMapping,
   growsTree,
   isAligned,
+  isHidden,
   mappingsIn,
   missesTop,
   rangeOf,
@@ -156,6 +157,8 @@ function withoutMappings(state: State, key: string, type1: Type1, removed: reado
   const gone = new Set(removed);
   const mappings = type1.mappings.filter((mapping) => !gone.has(mapping));
   const isEmpty = mappings.length === 0;
+  const hidden = removed.filter((mapping) => isHidden(state.semantics, mapping));
+  const stuck = hidden.length > 0 ? [...type1.stuck ?? [], ...hidden] : type1.stuck;
   const tree = isEmpty || !growsTree(state.semantics) ? undefined : removed.reduce(prunedBy, type1.tree);
-  return withType1(leak(state, removed), key, { ...type1, mappings, tree });
+  return withType1(leak(state, removed), key, { ...type1, mappings, stuck, tree });
 }

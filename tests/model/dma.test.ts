@@ -5,11 +5,14 @@ import {
   deviceClose,
   deviceOpen,
   groupClose,
+  groupSetContainer,
   groupUnsetContainer,
   HandleError,
   open,
+  setIommu,
 } from "../../harness/model/lifecycle.ts";
 import { MAP_READ, MAP_VADDR, MAP_WRITE, mapDma, type MapRequest } from "../../harness/model/map.ts";
+import { rangeText, U64_MAX } from "../../harness/model/range_list.ts";
 import { exec, exit, fork, inProcess } from "../../harness/model/process.ts";
 import type { World } from "../../harness/model/world.ts";
 import { UNMAP_ALL_FLAG, UNMAP_VADDR_FLAG } from "../../harness/model/unmap.ts";
@@ -190,5 +193,33 @@ t.test("nothing may be refused where the kernel doesn't survive it [§19]", asyn
   t.equal(writes(play, 0x40000n, 0x2000n), "ok landed=0x40000..0x41fff strays=-");
   for (const [iova, size] of [[0x3ffffn, 2n], [0x41fffn, 2n], [0x50000n, 1n]] as const) {
     t.throws(() => writes(play, iova, size), FatalFault);
+  }
+});
+
+t.test("what old kernels unmap for the books only is still reached [§12 R1a, R1c]", async (t) => {
+  const world = worldOf({ a: group(AMD, [], { kinds: ["edu"] }) });
+  const TOP = U64_MAX - 0xfffn;
+  for (
+    const [kernel, landed] of [["6.12.117", rangeText({ start: TOP, last: TOP })], ["7.3.4", "-"]] as const
+  ) {
+    for (const [iova, size, flags] of [[TOP, 0x1000n, 0], [0n, 0n, UNMAP_ALL_FLAG]] as const) {
+      const play = Play.real(kernel, world);
+      play.start(3n, "a");
+      play.run(deviceOpen, "d", "a");
+      maps(play, TOP, 0x1000n);
+      play.map(0x1000n);
+      play.unmap(iova, size, flags);
+      play.map(AT, 0x3000n);
+      play.run(startEngine, "a", "d", AT);
+      t.equal(writes(play, TOP, 1n), `ok landed=${landed} strays=-`, `${kernel}, flags ${flags}`);
+      play.run(deviceClose, "d");
+      play.run(groupUnsetContainer, "a");
+      play.run(groupSetContainer, "a", "c");
+      play.run(setIommu, "c", 3n);
+      play.run(deviceOpen, "d", "a");
+      play.map(AT, 0x3000n);
+      play.run(startEngine, "a", "d", AT);
+      t.equal(writes(play, TOP, 1n), "ok landed=- strays=-", "but not in a new domain");
+    }
   }
 });
