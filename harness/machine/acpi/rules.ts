@@ -137,7 +137,7 @@ function placeFault(region: Range, around: Surroundings): string | undefined {
   return undefined;
 }
 
-/** Kernels would merge them, or take the last for all; firmware that says so is broken. */
+/** Kernels merge what overlaps: whoever writes two regions means something else. */
 function overlapWith(
   earlier: readonly FirmwareRegion[],
   region: FirmwareRegion,
