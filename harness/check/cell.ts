@@ -6,7 +6,7 @@ import { complains, excerpt } from "../guest/console.ts";
 import { Guest } from "../guest/guest.ts";
 import { BootTimeout, GuestLost } from "../guest/guest_lost.ts";
 import type { QemuPlan } from "../guest/qemu_process.ts";
-import { groupsOf } from "../machine/grouping.ts";
+import { membershipsOf } from "../machine/predicted.ts";
 import { compareVersions, type KernelVersion, parseVersion, versionText } from "../model/version.ts";
 import type { Event, ScenarioEnd } from "../report/events.ts";
 import type { Scenario } from "../scenario/scenario.ts";
@@ -234,7 +234,13 @@ class CellRun {
   }
 
   #compareWorld({ guest, numbers, condition }: ReadyGuest): Promise<Execution> {
-    return checkWorld(guest, this.#target, groupsOf(this.#plan.machine), numbers, condition);
+    return checkWorld(
+      guest,
+      this.#target,
+      membershipsOf(this.#plan.machine, this.#plan.kernelVersion),
+      numbers,
+      condition,
+    );
   }
 
   /** Whether a guest that did something wrong still has the world that it began with. */

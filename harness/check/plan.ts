@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { lackOfHeaders } from "../components/headers.ts";
 import { resolveKernel } from "../components/kernel.ts";
 import { resolveQemu } from "../components/qemu.ts";
+import { resolveUefi } from "../components/uefi.ts";
 import { hostArchitecture } from "../components/architecture.ts";
 import type { Context, Kernel, QemuBuild } from "../components/types.ts";
 import { UsageError } from "../errors.ts";
@@ -14,6 +15,7 @@ import type { Accelerator, QemuPlan } from "../guest/qemu_process.ts";
 import { firmwareParameters } from "../machine/acpi/firmware.ts";
 import type { Machine } from "../machine/machine.ts";
 import { machineArgs } from "../machine/qemu_args.ts";
+import { hasSeveralSmmus } from "../machine/virt.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import type { CellPlan, GuestPlan } from "./cell_plan.ts";
 import { type Cell, settleCells, versionOf, type Wish } from "./cells.ts";
@@ -67,7 +69,7 @@ export async function planRun(request: RunRequest, context: Context): Promise<Ce
       accelerators.set(key, await accelerate(request, kit, cell, context));
     }
     const accelerator = accelerators.get(key) ?? "tcg";
-    plans.push(toPlan(request, kit, cell, accelerator, tables, plans.length + 1));
+    plans.push(toPlan(request, kit, cell, accelerator, tables, plans.length + 1, context));
   }
   for (const [spec, kit] of kits) {
     const guests = cells.filter(({ kernel, skip }) => kernel.spec === spec && skip === undefined);
@@ -97,7 +99,7 @@ async function accelerate(
     request.accelerator,
     qemu.spec,
     context.cacheDir,
-    () => plainPlan(kit, qemu, machine, "kvm", join(request.outDir, "kvm-proof")),
+    () => plainPlan(kit, qemu, machine, "kvm", join(request.outDir, "kvm-proof"), context),
   );
   context.progress(`accelerator ${accelerator} with QEMU ${qemu.spec}: ${reason}`);
   return accelerator;
@@ -110,6 +112,7 @@ async function plainPlan(
   machine: Machine,
   accelerator: Accelerator,
   artifactsDir: string,
+  context: Context,
 ): Promise<QemuPlan> {
   await Deno.mkdir(artifactsDir, { recursive: true });
   const initramfs = join(artifactsDir, "initramfs.cpio");
@@ -120,7 +123,7 @@ async function plainPlan(
     arch: machine.arch,
     accelerator,
     machineArgs: machineArgs(machine, versionOf("QEMU", qemu)),
-    ...firmwareOf(qemu, machine),
+    ...await firmwareOf(qemu, machine, context),
     kernelImage: kit.kernel.image,
     kernelParameters: bootParameters(machine.arch, accelerator),
     initramfs,
@@ -128,9 +131,19 @@ async function plainPlan(
   };
 }
 
-/** Debian's packages have it; a QEMU of somebody's own may not. An arm64 kernel is started without any. */
-const firmwareOf = ({ arch, directory }: QemuBuild, { bridges }: Machine): Pick<QemuPlan, "firmware"> =>
-  arch === "amd64" && directory !== undefined && bridges.length === 0 ? { firmware: QUICK_FIRMWARE } : {};
+/**
+ * Debian's packages have the quick firmware; a QEMU of somebody's own may not. An arm64 kernel is started without any
+ * where the device tree can tell all.
+ */
+async function firmwareOf(
+  { arch, directory }: QemuBuild,
+  machine: Machine,
+  context: Context,
+): Promise<Pick<QemuPlan, "firmware">> {
+  if (hasSeveralSmmus(machine)) return { firmware: await resolveUefi(context) };
+  const isQuick = arch === "amd64" && directory !== undefined && machine.bridges.length === 0;
+  return isQuick ? { firmware: QUICK_FIRMWARE } : {};
+}
 
 /** The same guest with the machine's own table, if it has one. */
 async function guestPlan(
@@ -153,6 +166,7 @@ function toPlan(
   accelerator: Accelerator,
   tables: FirmwareTables,
   number: number,
+  context: Context,
 ): CellPlan {
   return {
     id,
@@ -168,8 +182,10 @@ function toPlan(
     artifactsDir: join(request.outDir, `${number}-${kernel.release}-${qemu.version}-${machine.name}`),
     limits: request.limits,
     retries: request.retries,
-    guestPlan: async (artifactsDir) =>
-      await guestPlan(await plainPlan(kit, qemu, machine, accelerator, artifactsDir), machine, qemu, tables),
+    guestPlan: async (artifactsDir) => {
+      const plain = await plainPlan(kit, qemu, machine, accelerator, artifactsDir, context);
+      return await guestPlan(plain, machine, qemu, tables);
+    },
     again: (scenario) =>
       [
         ...["deno", "task", "run", "--kernel", kernel.spec, "--qemu", qemu.spec, "--machine", machine.name],

@@ -16,6 +16,7 @@ const formatVersion = 1;
 export type ComponentKind =
   | "kernel"
   | "qemu"
+  | "uefi"
   | "toolchain"
   | "headers"
   | "probe"

@@ -87,8 +87,15 @@ export const MACHINE_SCHEMA = z.strictObject({
   const fault = (path: (string | number)[], message: string) => addIssue({ code: "custom", path, message });
   const layout = faultsOf(devices, iommu.kind === "amd" ? [SOUTHBRIDGE_SLOT] : []);
   for (const { path, message } of layout) fault(["devices", ...path], message);
-  if ((iommu.kind === "virtio" || arch === "arm64") && devices.some(({ bridge }) => bridge !== undefined)) {
-    fault(["devices"], "bridges need an IOMMU of intel or amd");
+  const bridges = devices.flatMap(({ bridge }) => bridge ?? []);
+  if (iommu.kind === "virtio" && bridges.length > 0) {
+    fault(["devices"], "bridges need an IOMMU of intel, amd or smmuv3");
+  }
+  if (iommu.kind === "smmuv3" && bridges.length > 0 && !bridges.includes("pxb-pcie")) {
+    fault(
+      ["devices"],
+      "behind an SMMU bridges are numbered where there is a second one; write a pxb-pcie as well",
+    );
   }
   const kinds: readonly string[] = IOMMU_KINDS[arch];
   if (!kinds.includes(iommu.kind)) {

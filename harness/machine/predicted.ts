@@ -18,7 +18,7 @@ import {
   type Place,
   type Slot,
 } from "./topology.ts";
-import { interruptController } from "./virt.ts";
+import { hasSeveralSmmus, interruptController, rootBusOf } from "./virt.ts";
 import { reportedRegions, withMsiWindow } from "./virtio_regions.ts";
 
 /** Where x86 devices write their interrupts. [spec §0.3] */
@@ -73,7 +73,7 @@ export function predictedGroups(machine: Machine, platform: Platform): MachineGr
       name,
       kinds: slots.map(({ device }) => device),
       isPluggable: slots.every((slot) => isPluggable(slot, machine)),
-      iommu,
+      iommu: { ...iommu, name: iommuName(machine, slots[0]) },
       devices,
       drivers,
       reserved,
@@ -81,6 +81,15 @@ export function predictedGroups(machine: Machine, platform: Platform): MachineGr
     };
   });
 }
+
+/**
+ * The PCI addresses that share a group, once vfio-pci has its devices. Before 6.15 an SMMU's driver gives a device a
+ * group when a driver wants it, and what makes a further root bus has none. [spec §19; the version is from memory]
+ */
+export const membershipsOf = (machine: Machine, kernel: KernelVersion): string[][] =>
+  machine.iommu.kind === "smmuv3" && !isFrom(kernel, "6.15")
+    ? groupsOf({ ...machine, bridges: machine.bridges.filter(({ kind }) => kind !== "pxb-pcie") })
+    : groupsOf(machine);
 
 /** The slots that share a group, and all members of it, in the order of the slots. */
 export function slotsByGroup(machine: Machine): { members: readonly string[]; slots: readonly Slot[] }[] {
@@ -131,6 +140,10 @@ function bridgesAbove(place: Place): Bridge[] {
   const bridge = above(place);
   return bridge ? [bridge, ...bridgesAbove(bridge)] : [];
 }
+
+/** A domain belongs to one SMMU; what others have in common is the driver. [spec §2.7] */
+const iommuName = (machine: Machine, slot: Slot | undefined): string =>
+  slot && hasSeveralSmmus(machine) ? `smmuv3-${rootBusOf(slot).toString(16)}` : machine.iommu.kind;
 
 /** Remapping does it on x86, where no virtio-iommu has it; on arm64 an ITS does. [spec §2.6] */
 function isolatesInterrupts(machine: Machine): boolean {

@@ -5,7 +5,7 @@ import type { DeviceKind } from "../model/world.ts";
 import type { Machine } from "./machine.ts";
 import { joined, onOff } from "./option.ts";
 import { type Bridge, busOf, functionsAt, type Place, type Slot, type Topology } from "./topology.ts";
-import { virtArgs } from "./virt.ts";
+import { hasSeveralSmmus, smmuOf, virtArgs } from "./virt.ts";
 import { virtioIommuDevice } from "./virtio_regions.ts";
 
 /** QEMU's versions compare like the kernel's. */
@@ -81,14 +81,17 @@ export const pluggableDevice = (slot: Slot, topology: Topology): { id: string; d
 const functionsOf = ({ functions, ...place }: Slot): Place[] =>
   Array.from({ length: functions }, (_, index) => ({ ...place, function: place.function + index }));
 
-const bridgeDevices = (topology: Topology): string[] =>
-  topology.bridges.map((bridge, index) =>
+const bridgeDevices = (machine: Machine): string[] =>
+  machine.bridges.flatMap((bridge, index) => [
     joined(bridge.kind, {
       id: idOf(bridge),
-      ...placed(bridge, topology),
+      ...placed(bridge, machine),
       ...bridgeOptions(bridge, index + 1),
-    })
-  );
+    }),
+    ...(hasSeveralSmmus(machine) && bridge.kind === "pxb-pcie" && bridge.isTranslated
+      ? [smmuOf(idOf(bridge))]
+      : []),
+  ]);
 
 /** @param number tells it from others: QEMU wants a chassis of its own for each that has hotplug slots */
 function bridgeOptions({ kind, bus, hasAcs, isTranslated }: Bridge, number: number) {
@@ -112,8 +115,13 @@ function bridgeOptions({ kind, bus, hasAcs, isTranslated }: Bridge, number: numb
  * first-stage widths of VT-d are not offered here at all. Ports without ACS went with the machines of old that
  * had them. [seen with QEMU 11.1.3, not with 10.0.13; which version between is not known] An amd-iommu that no
  * kernel boots with was seen with 10.0.2, with and without interrupt remapping, and not with 10.0.13.
+ * SMMUs as devices are in 11.1.3 and not in 10.0.13; 10.2 as the first version is from memory.
  */
-export function unsupported({ iommu, bridges }: Machine, qemu: Version): string | undefined {
+export function unsupported(machine: Machine, qemu: Version): string | undefined {
+  const { iommu, bridges } = machine;
+  if (hasSeveralSmmus(machine) && !isFrom(qemu, "10.2")) {
+    return "QEMU has no SMMUv3 for each root bus before 10.2";
+  }
   const needsBarePort = bridges.some(({ kind, hasAcs }) => kind === "pcie-root-port" && !hasAcs);
   if (needsBarePort && isFrom(qemu, "11.0")) return "pcie-root-port has no disable-acs from QEMU 11.0 on";
   if (iommu.kind === "amd" && isFrom(qemu, "10.0.2") && !isFrom(qemu, "10.0.3")) {

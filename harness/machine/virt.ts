@@ -2,6 +2,7 @@
 import type { KernelVersion } from "../model/version.ts";
 import type { Machine } from "./machine.ts";
 import { joined } from "./option.ts";
+import type { Place } from "./topology.ts";
 import { virtioIommuDevice } from "./virtio_regions.ts";
 
 /** What a board delivers message-signalled interrupts with. */
@@ -14,6 +15,21 @@ export type InterruptController = "its" | "v2m" | "none";
 export const interruptController = ({ iommu }: Pick<Machine, "iommu">): InterruptController =>
   iommu.reserved.length > 0 ? "none" : iommu.interruptRemapping ? "its" : "v2m";
 
+/**
+ * Whether every root bus has an SMMU of its own: with a single root bus the board has one. Only ACPI can tell a kernel
+ * which is whose, and only UEFI passes it on. [QEMU: docs/system/arm/virt.rst; hw/arm/smmuv3.c]
+ */
+export const hasSeveralSmmus = ({ iommu, bridges }: Pick<Machine, "iommu" | "bridges">): boolean =>
+  iommu.kind === "smmuv3" && bridges.some(({ kind }) => kind === "pxb-pcie");
+
+/** The SMMU of a root bus, as a device. */
+export const smmuOf = (bus: string): string =>
+  joined("arm-smmuv3", { "primary-bus": bus, id: `smmu-${bus}` });
+
+/** Number of the root bus that a place belongs to. */
+export const rootBusOf = ({ bridge }: Place): number =>
+  bridge === undefined ? 0 : bridge.kind === "pxb-pcie" ? bridge.bus : rootBusOf(bridge);
+
 /** Board, memory and IOMMU, as arguments for qemu-system-aarch64. */
 export function virtArgs(machine: Machine, qemu: KernelVersion): string[] {
   const { iommu, memoryMib } = machine;
@@ -21,11 +37,12 @@ export function virtArgs(machine: Machine, qemu: KernelVersion): string[] {
   const board = joined("virt", {
     "gic-version": controller === "v2m" ? 2 : 3,
     its: controller === "none" ? "off" : undefined,
-    iommu: iommu.kind === "smmuv3" ? "smmuv3" : undefined,
+    iommu: iommu.kind === "smmuv3" && !hasSeveralSmmus(machine) ? "smmuv3" : undefined,
   });
   return [
     ...["-machine", board],
     ...["-m", `${memoryMib}M`],
     ...(iommu.kind === "virtio" ? ["-device", virtioIommuDevice(iommu, qemu)] : []),
+    ...(hasSeveralSmmus(machine) ? ["-device", smmuOf("pcie.0")] : []),
   ];
 }

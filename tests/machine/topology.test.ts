@@ -175,6 +175,6 @@ for (const [devices, message] of FAULTS) {
 
 t.test("bridges need an IOMMU that knows what is behind them", async (t) => {
   t.throws(() => machineWith("{ kind: virtio }", `[{ slot: 3, ${PORT}, ${EDU} }]`), {
-    message: "m.yaml:4:10: devices: bridges need an IOMMU of intel or amd",
+    message: "m.yaml:4:10: devices: bridges need an IOMMU of intel, amd or smmuv3",
   });
 });

@@ -1,7 +1,7 @@
 /** The board of arm64 machines: QEMU's arguments and the world. [spec §9.4, §9.5, §10, §19] */
 import t from "#tap";
 import { machineArgs, unsupported } from "../../harness/machine/qemu_args.ts";
-import { predictedGroups } from "../../harness/machine/predicted.ts";
+import { membershipsOf, predictedGroups } from "../../harness/machine/predicted.ts";
 import { parseMachines } from "../../harness/machine/machine.ts";
 import { hex } from "../../harness/model/range_list.ts";
 import { regionText } from "../../harness/model/reserved.ts";
@@ -118,6 +118,42 @@ t.test("a region takes its place from those before it, and may leave two parts o
     "0x24001000..0x2fffffff:reserved",
   ]);
   t.same(regions("8.2.9"), ["0x20000000..0x2fffffff:reserved", "0x24000000..0x24000fff:msi"]);
+});
+
+const TWO = "[slot: 3, { slot: 7, bridge: pxb-pcie, bus: 32, devices: [" +
+  "{ slot: 0, bridge: pcie-root-port, devices: [{ slot: 0, name: far }] }] }]";
+
+t.test("a further root bus has an SMMU of its own, which QEMU is told of before what is behind it", async (t) => {
+  const mask = "dma_mask=0xffffffffffffffff";
+  t.same(machineArgs(arm(SMMU, TWO), version("11.1.3")), [
+    ...["-machine", "virt,gic-version=3", "-m", "256M"],
+    ...["-device", "arm-smmuv3,primary-bus=pcie.0,id=smmu-pcie.0"],
+    ...["-device", "pxb-pcie,id=bus0-7.0,bus=pcie.0,addr=7,bus_nr=32"],
+    ...["-device", "arm-smmuv3,primary-bus=bus0-7.0,id=smmu-bus0-7.0"],
+    ...["-device", "pcie-root-port,id=bus20-0.0,bus=bus0-7.0,addr=0,chassis=2"],
+    ...["-device", `edu,bus=pcie.0,addr=3,${mask}`],
+    ...["-device", `edu,id=bus21-0.0,bus=bus20-0.0,addr=0,${mask}`],
+  ]);
+});
+
+t.test("QEMUs without SMMUs as devices can't make it", async (t) => {
+  const machine = arm(SMMU, TWO);
+  t.equal(unsupported(machine, version("10.0.13")), "QEMU has no SMMUv3 for each root bus before 10.2");
+  t.equal(unsupported(machine, version("11.1.3")), undefined);
+  t.equal(unsupported(arm(SMMU, "[slot: 3]"), version("7.2")), undefined);
+});
+
+t.test("groups behind different SMMUs never share a domain; the bus itself may have a group", async (t) => {
+  const machine = arm(SMMU, TWO);
+  const platform = { kernel: version("6.12.117"), qemu: version("11.1.3") };
+  t.same(predictedGroups(machine, platform).map(({ name, devices, iommu }) => [name, devices, iommu.name]), [
+    [undefined, ["0000:00:03.0"], "smmuv3-0"],
+    ["far", ["0000:21:00.0"], "smmuv3-20"],
+  ]);
+  const groups = [["0000:00:03.0"], ["0000:21:00.0"], ["0000:20:00.0"]];
+  const sorted = (kernel: string) => membershipsOf(machine, version(kernel)).sort();
+  t.same(sorted("6.12.117"), groups.toSorted());
+  t.same(sorted("7.3.4"), [...groups, ["0000:00:07.0"]].sort());
 });
 
 t.test("what an SMMU says of nesting", async (t) => {
