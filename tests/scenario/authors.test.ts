@@ -5,8 +5,10 @@ import { basename, resolve } from "node:path";
 import { assignGroups, type Target, whyNot } from "../../harness/check/assignment.ts";
 import { predict, type Prediction } from "../../harness/check/prediction.ts";
 
+import type { Machine } from "../../harness/machine/machine.ts";
 import { predictedGroups } from "../../harness/machine/predicted.ts";
-import { DEVIATIONS } from "../../harness/model/semantics.ts";
+import { unsupported } from "../../harness/machine/qemu_args.ts";
+import { DEVIATIONS, isFrom } from "../../harness/model/semantics.ts";
 import { type KernelVersion, parseVersion } from "../../harness/model/version.ts";
 import { loadScenarios, type Scenario, withoutDoubles } from "../../harness/scenario/scenario.ts";
 import { loadSuites, selectScenarios } from "../../harness/scenario/suite.ts";
@@ -71,10 +73,23 @@ const PLATFORMS = [
   ["7.3.4", "10.0.13"],
 ] as const;
 
+/** For machines that need it. */
+const NEWEST_QEMU = "11.1.3";
+
+/** Where a machine can be had: kernels before 6.12 lack the driver of a virtio-iommu. */
+function platformsOf(machine: Machine): (readonly [kernel: string, qemu: string])[] {
+  const kernels = PLATFORMS.filter(([kernel]) =>
+    machine.iommu.kind !== "virtio" || isFrom(version(kernel), "6.12")
+  );
+  const possible = kernels.filter(([, qemu]) => unsupported(machine, version(qemu)) === undefined);
+  if (possible.length > 0) return possible;
+  return [...new Set(kernels.map(([kernel]) => kernel))].map((kernel) => [kernel, NEWEST_QEMU] as const);
+}
+
 const machines = await loadAllMachines();
 const scenarios = await loadFolders();
-const stages = PLATFORMS.flatMap(([kernel, qemu]) =>
-  machines.map((machine) => {
+const stages = machines.flatMap((machine) =>
+  platformsOf(machine).map(([kernel, qemu]) => {
     const groups = predictedGroups(machine, { kernel: version(kernel), qemu: version(qemu) });
     const target: Target = {
       groups,
