@@ -1,15 +1,13 @@
 // deadline: 900 s
 /** The power of the suite: a kernel with one small fault must not pass. */
 import t from "#tap";
-import type { CellPlan } from "../../harness/check/cell_plan.ts";
-import { planRun } from "../../harness/check/plan.ts";
-import { loadAllMachines, loadAllScenarios, loadPins } from "../../harness/cli/configs.ts";
-import { defaultCacheDir } from "../../harness/components/cache.ts";
+import { loadAllScenarios } from "../../harness/cli/configs.ts";
 import { runGuests } from "./command.ts";
 import { findsFault, LiveGuest, type Played } from "./live_guest.ts";
 import { buildMutant, buildMutants, type Edit } from "./mutant.ts";
 import { type MachineName, type Mutant, MUTANTS } from "./mutants.ts";
 import { outDir } from "./out_dir.ts";
+import { plannedCell } from "./planned_cell.ts";
 import { failuresOf } from "./tap_output.ts";
 
 const NEWEST = "debian:6.12";
@@ -19,7 +17,6 @@ const MACHINES: readonly MachineName[] = ["intel-iommu", "amd-iommu", "virtio-io
 const SHARE = 40;
 /** Guests at a time: each keeps one processor busy. */
 const JOBS = navigator.hardwareConcurrency;
-const LIMITS = { bootTimeoutMs: 60_000, replyTimeoutMs: 10_000 };
 
 type Test = Pick<typeof t, "passing" | "teardown" | "comment" | "same" | "match">;
 
@@ -43,7 +40,7 @@ for (const kernel of KERNELS) {
     for (let first = 0; first < here.length; first += SHARE) {
       const share = here.slice(first, first + SHARE);
       t.test(`${kernel}, ${machine}, from the mutant ${share[0]?.name} on`, async (t) => {
-        await using guest = new LiveGuest(await planOn(t, kernel, machine), await built);
+        await using guest = new LiveGuest(await plannedCell(t, kernel, machine), await built);
         for (const mutant of share) {
           await t.test(`${mutant.name}: ${mutant.fault}`, (t) => judge(t, guest, mutant));
         }
@@ -138,23 +135,4 @@ function named(id: string) {
   const scenario = scenarios.find((scenario) => scenario.id === id);
   if (!scenario) throw new Error(`no scenario is called ${id}`);
   return scenario;
-}
-
-async function planOn(t: Test, kernel: string, machineName: MachineName): Promise<CellPlan> {
-  const pins = await loadPins();
-  const machines = (await loadAllMachines()).filter(({ name }) => name === machineName);
-  const [plan] = await planRun({
-    cells: machines.map((machine) => ({ kernel, qemu: pins.qemu, machine })),
-    coversPairs: false,
-    instead: { [pins.qemu]: pins["qemu-instead"] },
-    scenarios: [],
-    modules: [],
-    accelerator: "auto",
-    repeatedOptions: [],
-    outDir: await outDir(t),
-    limits: LIMITS,
-    retries: 0,
-  }, { cacheDir: defaultCacheDir(), progress: () => {} });
-  if (!plan) throw new Error(`no machine is called ${machineName}`);
-  return plan;
 }
