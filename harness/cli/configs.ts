@@ -48,7 +48,13 @@ export async function loadMachinesNamed(names: readonly string[]): Promise<Machi
 /** Every matrix, file by file. */
 export async function loadAllMatrices(): Promise<Matrix[]> {
   const { kernel, qemu } = await loadPins();
-  const known = { kernel, qemu, machines: (await loadAllMachines()).map(({ name }) => name) };
+  const [machines, suites] = await Promise.all([loadAllMachines(), loadAllSuites()]);
+  const known = {
+    kernel,
+    qemu,
+    machines: machines.map(({ name }) => name),
+    suites: suites.map(({ name }) => name),
+  };
   const files = await yamlFiles(join(CONFIGS, "matrices"));
   const written = await Promise.all(files.map((file) => loadMatrices(file, shown(file), known)));
   return linkMatrices(written.flat());

@@ -14,14 +14,13 @@ import { TapReporter } from "../report/tap.ts";
 import { componentContext } from "./component_context.ts";
 import { Interruption } from "./interruption.ts";
 import { loadAllScenarios, loadAllSuites, loadMachinesNamed, loadMatrixNamed, loadPins } from "./configs.ts";
-import { cellsOf, narrowed, replaced, sizeOf } from "../matrix/matrix.ts";
+import { cellsOf, type Matrix, narrowed, replaced, sizeOf } from "../matrix/matrix.ts";
 import { count, positive } from "./numbers.ts";
 import { freshFolder, makeFolder } from "./out_folder.ts";
 import { VERSION } from "./version.ts";
 import { narrow } from "../scenario/narrow.ts";
 import { selectScenarios } from "../scenario/suite.ts";
 
-const DEFAULT_SUITES = ["seed", "type1", "domains", "dma"];
 const DEFAULT_BOOT_TIMEOUT_S = 60;
 const DEFAULT_REPLY_TIMEOUT_S = 20;
 const DEFAULT_MATRIX = "default";
@@ -115,13 +114,14 @@ async function run(named: string[], options: Options): Promise<void> {
 /** What is to be played on what. */
 async function wishOf(selectors: readonly string[], options: Options) {
   const pins = await loadPins();
+  const matrix = await loadMatrixNamed(options.matrix ?? DEFAULT_MATRIX);
   const selected = selectScenarios(
     await loadAllScenarios(),
     await loadAllSuites(),
-    selectors.length > 0 ? selectors : DEFAULT_SUITES,
+    selectors.length > 0 ? selectors : matrix.suites,
   );
   return {
-    ...await cellsWanted(options),
+    ...await cellsWanted(matrix, options),
     instead: { [pins.qemu]: pins["qemu-instead"] },
     scenarios: narrow(selected, { filters: options.filter, tags: options.tag }),
     modules: options.module,
@@ -132,9 +132,8 @@ async function wishOf(selectors: readonly string[], options: Options) {
  * The cells of a matrix. Beside `--matrix` the options for kernels, QEMUs and machines choose among what it has,
  * otherwise they stand in the place of what is there by default.
  */
-async function cellsWanted({ matrix: name, kernel, qemu, machine }: Options) {
+async function cellsWanted(matrix: Matrix, { matrix: name, kernel, qemu, machine }: Options) {
   const axes = { kernels: kernel, qemus: qemu, machines: machine };
-  const matrix = await loadMatrixNamed(name ?? DEFAULT_MATRIX);
   const chosen = name === undefined ? replaced(matrix, axes) : narrowed(matrix, axes);
   const machines = new Map((await loadMachinesNamed(chosen.machines)).map((one) => [one.name, one]));
   const cells = cellsOf(chosen).map((cell) => {

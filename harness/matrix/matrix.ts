@@ -7,7 +7,7 @@ import { UsageError } from "../errors.ts";
 /** Stands for what configs/components.lock.yaml says. */
 const PINNED = "pinned";
 
-/** Stands for every machine that there is. */
+/** Stands for every machine, or suite, that there is. */
 const ALL = "all";
 
 const NAME = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "write a name such as full");
@@ -29,6 +29,7 @@ const KERNELS = z.array(specOf(parseKernelSpec)).min(1, "write at least one kern
 const QEMUS = z.array(specOf(parseQemuSpec)).min(1, "write at least one QEMU")
   .describe("Specs as for --qemu, or pinned: the QEMU of configs/components.lock.yaml");
 const MACHINES = z.array(z.string()).min(1, "write at least one machine");
+const SUITES = z.array(z.string()).min(1, "write at least one suite");
 
 const EXCLUSION = z.strictObject({
   kernels: KERNELS.optional(),
@@ -45,6 +46,8 @@ const PRODUCT_SCHEMA = z.strictObject({
   kernels: KERNELS,
   qemus: QEMUS,
   machines: z.union([z.literal(ALL), MACHINES], { error: `write ${ALL}, or a list of machines` }),
+  suites: z.union([z.literal(ALL), SUITES], { error: `write ${ALL}, or a list of suites` })
+    .describe("What is played where nothing is named"),
   exclude: z.array(EXCLUSION).default([]),
 });
 
@@ -79,6 +82,8 @@ export interface Matrix extends Axes {
   readonly name: string;
   readonly position: Position;
   readonly exclusions: readonly Exclusion[];
+  /** What is played where nothing is named. */
+  readonly suites: readonly string[];
   /** Whether a cell for every pair of values is enough. */
   readonly coversPairs: boolean;
 }
@@ -95,6 +100,7 @@ export interface MatrixCell {
 /** What the words of a matrix file can mean. */
 export interface Known {
   readonly machines: readonly string[];
+  readonly suites: readonly string[];
   /** Specs that are pinned. */
   readonly kernel: string;
   readonly qemu: string;
@@ -217,10 +223,12 @@ function toWritten(document: Loaded<unknown>, known: Known): Written {
     reason: reason.trim().replace(/\s+/g, " "),
     position: at(["exclude", index]),
   }));
+  const suites = written.suites === ALL ? known.suites : written.suites;
   const faults = new Faults(document, known);
   faults.requireAxes(axes);
   faults.requireExclusions(axes, exclusions);
-  return { name, position: at(["matrix"]), ...axes, exclusions, coversPairs: false };
+  faults.requireSuites(suites);
+  return { name, position: at(["matrix"]), ...axes, exclusions, suites, coversPairs: false };
 }
 
 /** The specs with the pinned one in the place of the word for it. */
@@ -245,6 +253,11 @@ class Faults {
       if (index < 0) continue;
       throw new ConfigError(this.#at([axis, index]), `${axes[axis][index]} stands here already; delete one`);
     }
+  }
+
+  /** @throws ConfigError for a suite that isn't there */
+  requireSuites(suites: readonly string[]): void {
+    this.#requireAmong(this.#known.suites, suites, ["suites"], "there are");
   }
 
   /** @throws ConfigError for an exclusion that names what the matrix doesn't have, or excludes nothing more */

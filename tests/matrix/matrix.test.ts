@@ -12,13 +12,19 @@ import {
 import { always } from "../model/always.ts";
 
 const FILE = "matrices/m.yaml";
-const KNOWN = { machines: ["intel", "amd", "virtio"], kernel: "debian:6.12", qemu: "debian:10.0.13" };
+const KNOWN = {
+  machines: ["intel", "amd", "virtio"],
+  suites: ["smoke", "seed"],
+  kernel: "debian:6.12",
+  qemu: "debian:10.0.13",
+};
 
 const PRODUCT = `
 matrix: full
 kernels: [debian:6.1, pinned]
 qemus: [pinned, debian:7.2]
 machines: all
+suites: all
 exclude:
   - { qemus: [debian:7.2], machines: [virtio], reason: no width }
   - kernels: [pinned]
@@ -45,8 +51,8 @@ t.test("every combination, kernels first, and why some are left out", async (t) 
     ...["intel", "amd", "virtio"].map((machine) => `debian:6.12 debian:10.0.13 ${machine}`),
     ...["intel", "amd", "virtio"].map((machine) => `debian:6.12 debian:7.2 ${machine}`),
   ]);
-  const width = `no width (${FILE}:7:5)`;
-  const time = `takes too long (${FILE}:8:5)`;
+  const width = `no width (${FILE}:8:5)`;
+  const time = `takes too long (${FILE}:9:5)`;
   const none = undefined;
   const [old, pinned] = [[none, none, none, none, none, width], [none, time, none, none, time, width]];
   t.same(cells.map(({ excluded }) => excluded), [...old, ...pinned]);
@@ -58,6 +64,13 @@ t.test("a matrix of pairs has the cells of another one", async (t) => {
   t.match(whole, { name: "full", coversPairs: false });
   t.ok(pairs && whole);
   if (pairs && whole) t.same(cellsOf(pairs), cellsOf(whole));
+});
+
+t.test("what is played where nothing is named", async (t) => {
+  t.same(matrixOf(PRODUCT).suites, KNOWN.suites, "all");
+  const [pairs] = matricesOf("matrix: pairwise\npairs-of: full", PRODUCT);
+  t.same(pairs?.suites, KNOWN.suites, "a matrix of pairs plays what the whole one does");
+  t.same(matrixOf(`matrix: m\n${AXES}`).suites, ["seed"]);
 });
 
 const none: Axes = { kernels: [], qemus: [], machines: [] };
@@ -92,7 +105,12 @@ t.test("nothing is both a cell and excluded, whatever is excluded", async (t) =>
     t,
     fc.property(cut, ([kernels, qemus, machines]) => {
       const exclusion = { ...kernels && { kernels }, ...qemus && { qemus }, ...machines && { machines } };
-      const text = JSON.stringify({ matrix: "m", ...axes, exclude: [{ ...exclusion, reason: "so" }] });
+      const text = JSON.stringify({
+        matrix: "m",
+        ...axes,
+        suites: "all",
+        exclude: [{ ...exclusion, reason: "so" }],
+      });
       const isAll = Object.entries(exclusion).every(([axis, values]) =>
         values.length === axes[axis as keyof Axes].length
       );
@@ -106,7 +124,7 @@ t.test("nothing is both a cell and excluded, whatever is excluded", async (t) =>
   );
 });
 
-const AXES = "kernels: [debian:6.1]\nqemus: [pinned]\nmachines: [intel, amd]\n";
+const AXES = "kernels: [debian:6.1]\nqemus: [pinned]\nmachines: [intel, amd]\nsuites: [seed]\n";
 
 const WRONG: readonly [text: string, message: RegExp][] = [
   ["matrix: m\n", /:1:1: kernels is missing/],
@@ -114,14 +132,16 @@ const WRONG: readonly [text: string, message: RegExp][] = [
   ["matrix: m\npairs-of: full\nkernels: [pinned]\n", /:3:1: unknown key kernels/],
   ["matrix: m\npairs-of: nothing\n", /:2:11: matrix nothing is not there; name one with kernels/],
   ["matrix: m\npairs-of: m\n", /:2:11: matrix m is one of pairs itself/],
-  [`matrix: m\n${AXES}---\nmatrix: m\n${AXES}`, /:6:9: matrix m stands at matrices\/m\.yaml:1:9 already/],
-  [`matrix: m\n${AXES}oops: 1\n`, /:5:1: unknown key oops/],
+  [`matrix: m\n${AXES}---\nmatrix: m\n${AXES}`, /:7:9: matrix m stands at matrices\/m\.yaml:1:9 already/],
+  [`matrix: m\n${AXES}oops: 1\n`, /:6:1: unknown key oops/],
   [`matrix: m\n${AXES.replace("debian:6.1", "6.1")}`, /:2:11: kernels\.0: .*expected string/],
   [`matrix: m\n${AXES.replace("debian:6.1", "linux")}`, /:2:11: kernels\.0: kernel "linux": write debian:/],
   [`matrix: m\n${AXES.replace("[pinned]", "[qemu]")}`, /:3:9: qemus\.0: QEMU "qemu": write host, /],
   [`matrix: m\n${AXES.replace("[pinned]", "[]")}`, /:3:8: qemus: write at least one QEMU/],
   [`matrix: m\n${AXES.replace("[intel, amd]", "some")}`, /:4:11: machines: write all, or a list of machines/],
   [`matrix: m\n${AXES.replace("amd", "arm")}`, /:4:19: arm is not among them: there are intel, amd, virtio/],
+  [`matrix: m\n${AXES.replace("[seed]", "[sed]")}`, /:5:10: sed is not among them: there are smoke, seed/],
+  [`matrix: m\n${AXES.replace("[seed]", "[]")}`, /:5:9: suites: write at least one suite/],
   [`matrix: m\n${AXES.replace("amd", "intel")}`, /:4:19: intel stands here already; delete one/],
   [
     `matrix: m\n${AXES.replace("6.1", "6.12, pinned")}`,
@@ -130,18 +150,18 @@ const WRONG: readonly [text: string, message: RegExp][] = [
 ];
 
 const WRONG_EXCLUSIONS: readonly [exclusions: string[], message: RegExp][] = [
-  [["{ machines: [amd] }"], /:6:5: exclude\.0\.reason is missing; write it/],
-  [['{ machines: [amd], reason: " " }'], /:6:32: exclude\.0\.reason: say why/],
-  [["{ reason: so }"], /:6:5: exclude\.0: write kernels, qemus or machines/],
-  [["{ machines: [virtio], reason: so }"], /:6:18: virtio is not among them: this matrix has intel, amd/],
+  [["{ machines: [amd] }"], /:7:5: exclude\.0\.reason is missing; write it/],
+  [['{ machines: [amd], reason: " " }'], /:7:32: exclude\.0\.reason: say why/],
+  [["{ reason: so }"], /:7:5: exclude\.0: write kernels, qemus or machines/],
+  [["{ machines: [virtio], reason: so }"], /:7:18: virtio is not among them: this matrix has intel, amd/],
   [
     ["{ kernels: [debian:6.12], reason: so }"],
-    /:6:17: debian:6\.12 is not among them: this matrix has debian:6\.1/,
+    /:7:17: debian:6\.12 is not among them: this matrix has debian:6\.1/,
   ],
-  [["{ qemus: [pinned], reason: so }"], /:6:5: this leaves no cell; exclude less/],
+  [["{ qemus: [pinned], reason: so }"], /:7:5: this leaves no cell; exclude less/],
   [
     ["{ machines: [amd], reason: so }", "{ kernels: [debian:6.1], machines: [amd], reason: so }"],
-    /:7:5: all that this excludes is excluded further up; delete it/,
+    /:8:5: all that this excludes is excluded further up; delete it/,
   ],
 ];
 
