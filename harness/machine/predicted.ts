@@ -179,16 +179,20 @@ function nesting(kind: Machine["iommu"]["kind"], { kernel, qemu }: Platform): Er
   return kind === "intel" && !isFrom(kernel, "6.1") ? "ENODEV" : "EINVAL";
 }
 
-/**
- * Kernels with generic page tables ask the hardware how many levels it walks: QEMU says 4, since 10.0 6.
- * [spec §19: 7.2 and 7.3 ask, 6.12 doesn't; the version between is from memory]
- */
-const asksForLevels = ({ kernel }: Platform): boolean => isFrom(kernel, "6.19");
+/** How many levels of tables QEMU's AMD IOMMU says that it walks. [spec §19] */
 const amdLevels = ({ qemu }: Platform): number => (isFrom(qemu, "10.0") ? 6 : 4);
 
-/** [spec §10, AMD v1 tables] */
-function amdAddressBits(platform: Platform): number {
-  return asksForLevels(platform) && amdLevels(platform) === 4 ? 48 : 64;
+/** Kernels of old don't ask how many levels the hardware walks. [spec §10, §19: 6.17.13 asks, 6.16.12 doesn't] */
+const amdAddressBits = (platform: Platform): number =>
+  isFrom(platform.kernel, "6.17") && amdLevels(platform) === 4 ? 48 : 64;
+
+/**
+ * Tables as all drivers have them don't offer what the levels can't hold. [spec §6.2, §19: 7.2.12 has them, 6.17.13
+ * doesn't; the version between is from memory]
+ */
+function amdPageSizes(platform: Platform): bigint {
+  if (isFrom(platform.kernel, "6.19") && amdLevels(platform) === 4) return 0x00007f7ffffff000n;
+  return isFrom(platform.kernel, "6.12") ? 0x000fff7ffffff000n : 0xffffff7ffffff000n;
 }
 
 /**
@@ -204,8 +208,7 @@ function predictedPageSizes(kind: Machine["iommu"]["kind"], platform: Platform):
     case "intel":
       return isFrom(platform.kernel, "5.15") ? 0x40201000n : 0xfffffffffffff000n;
     case "amd":
-      if (asksForLevels(platform) && amdLevels(platform) === 4) return 0x00007f7ffffff000n;
-      return isFrom(platform.kernel, "6.12") ? 0x000fff7ffffff000n : 0xffffff7ffffff000n;
+      return amdPageSizes(platform);
     case "virtio":
       return 0xfffffffffffff000n;
     case "smmuv3":
