@@ -12,6 +12,9 @@ import {
 /** Buses on which the bridge makes requests in its own name, whoever asked for them. [kernel: pci_for_each_dma_alias] */
 const CONVENTIONAL: readonly Bridge["kind"][] = ["pcie-pci-bridge", "pci-bridge"];
 
+export const isConventional = (bridge: Bridge | undefined): boolean =>
+  bridge !== undefined && CONVENTIONAL.includes(bridge.kind);
+
 /** The bridge above, as far as the kernel knows it for one: a further root bus has none. */
 export const above = ({ bridge }: Place): Bridge | undefined =>
   bridge?.kind === "pxb-pcie" ? undefined : bridge;
@@ -45,7 +48,7 @@ function groupKey(place: Place, shared: ReadonlySet<string>): string {
 function requester(place: Place): Place {
   let found = place;
   for (let bridge = above(place); bridge; bridge = above(bridge)) {
-    if (CONVENTIONAL.includes(bridge.kind)) found = bridge;
+    if (isConventional(bridge)) found = bridge;
   }
   return found;
 }

@@ -6,7 +6,7 @@ import type { Errno } from "../model/answer.ts";
 import type { KernelVersion } from "../model/version.ts";
 import type { DeviceKind, Driver, Group, Iommu } from "../model/world.ts";
 import { deviceId, isFor } from "./acpi/region.ts";
-import { above, groupsOf } from "./grouping.ts";
+import { above, groupsOf, isConventional } from "./grouping.ts";
 import type { Machine } from "./machine.ts";
 import {
   addressesOf,
@@ -72,6 +72,7 @@ export function predictedGroups(machine: Machine, platform: Platform): MachineGr
     return {
       name,
       kinds: slots.map(({ device }) => device),
+      hasOneName: slots.every((slot) => isConventional(above(slot))),
       isPluggable: slots.every((slot) => isPluggable(slot, machine)),
       iommu: { ...iommu, name: iommuName(machine, slots[0]) },
       devices,

@@ -43,11 +43,22 @@ export function leave(state: State, device: Leaving): Outcome {
   if (!isLeaving(state, device)) throw new HandleError(`nobody asked ${deviceText(device)} to leave`);
   const left = release(state, device, "absent");
   const leaving = left.leaving.filter((other) => !isSame(other, device));
-  return { state: { ...left, leaving }, answer: ok() };
+  const cutOff = cutsOff(left, device) ? [...left.cutOff, device.group] : left.cutOff;
+  return { state: { ...left, leaving, cutOff }, answer: ok() };
+}
+
+/** Kernels take the name that a device made its requests in away from all that have it. [spec §12 Q4] */
+function cutsOff(left: State, { group }: Leaving): boolean {
+  const { container } = left.groups.get(group) ?? {};
+  return left.semantics.deviations.has("sibling-cuts-off") && entryOf(left.world, group).hasOneName &&
+    container !== undefined && left.containers.get(container)?.type1 !== undefined;
 }
 
 /** A device comes back into the machine, to where it was, and vfio-pci gets it. */
-export const plug = (state: State, device: Leaving): Outcome => appear(state, device, "vfio-pci");
+export function plug(state: State, device: Leaving): Outcome {
+  const { state: plugged, answer } = appear(state, device, "vfio-pci");
+  return { state: { ...plugged, cutOff: plugged.cutOff.filter((group) => group !== device.group) }, answer };
+}
 
 /** The devices that were asked to leave, and that nobody holds. */
 export const departing = (state: State): readonly Leaving[] =>

@@ -132,7 +132,8 @@ export function moveData(state: State, group: string, device: string, transfer: 
   requireReach(state, group, range);
   const { engine, type1 } = engineOf(state, group, device);
   const { iommu } = entryOf(state.world, group);
-  const reached = [...type1.stuck ?? [], ...type1.mappings].filter((mapping) =>
+  const within = state.cutOff.includes(group) ? [] : [...type1.stuck ?? [], ...type1.mappings];
+  const reached = within.filter((mapping) =>
     overlaps(rangeOf(mapping), range) && permits(iommu, mapping.access, direction)
   );
   for (const mapping of reached) requireTelling(mapping, engine, transfer);

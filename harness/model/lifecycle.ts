@@ -297,5 +297,6 @@ function leaveContainer(state: State, name: string): State {
     if (groups.length > 0) left = { ...left, type1: detached.type1 };
   }
   const alive = left.holders.length > 0 || groups.length > 0 ? left : undefined;
-  return setGroup(setContainer(state, key, alive), name, rest);
+  const cutOff = state.cutOff.filter((other) => other !== name);
+  return setGroup(setContainer({ ...state, cutOff }, key, alive), name, rest);
 }

@@ -78,6 +78,13 @@ export const DEVIATIONS = [
     from: "4.0",
     before: "5.12",
   },
+  {
+    name: "sibling-cuts-off",
+    summary:
+      "when one of several devices behind a conventional bus leaves, the others reach nothing until one comes",
+    spec: "§12 Q4",
+    from: "5.19",
+  },
 ] as const satisfies readonly Deviation[];
 
 export type DeviationName = typeof DEVIATIONS[number]["name"];

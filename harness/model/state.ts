@@ -131,6 +131,8 @@ export interface State {
   readonly spaces: number;
   /** Devices that are held, and leave when nobody holds them any more. */
   readonly leaving: readonly Leaving[];
+  /** Groups whose devices reach nothing, since one of them has left. [spec §12 Q4] */
+  readonly cutOff: readonly string[];
   /** Parameters of the module vfio_iommu_type1. */
   readonly allowUnsafeInterrupts: boolean;
   readonly dmaEntryLimit: number;
@@ -166,6 +168,7 @@ export const initialState = (semantics: Semantics, world: World): State => ({
   process: MAIN_PROCESS,
   spaces: 1,
   leaving: [],
+  cutOff: [],
   allowUnsafeInterrupts: false,
   dmaEntryLimit: DEFAULT_DMA_ENTRY_LIMIT,
   failingCollection: 0,

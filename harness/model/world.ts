@@ -62,6 +62,8 @@ export interface Group {
   readonly devices: readonly string[];
   /** The driver of each device. */
   readonly drivers: readonly Driver[];
+  /** Its devices make their requests in one name, that of the bridge that all are behind. [spec §9.8] */
+  readonly hasOneName: boolean;
 }
 
 /** Whether nobody else, such as a kernel driver on a sibling, owns the group's DMA. [spec §1.3] */

@@ -180,3 +180,25 @@ t.test("what isn't there can't leave, nor be found twice", async (t) => {
   play.run(rescan, "h");
   t.equal(play.run(groupOpen, "h"), "ENOENT", "no driver has it yet");
 });
+
+t.test("whose neighbour has left reaches nothing, where all have one name [§12 Q4]", async (t) => {
+  const behind = (hasOneName: boolean) =>
+    worldOf({ pair: group(INTEL, [MSI], { ...PAIR, hasOneName }), a: group(INTEL, [MSI]) });
+  const cutOff = (play: Play) => {
+    play.start(3n, "a", "pair");
+    play.run(askToLeave, SECOND);
+    play.run(leave, SECOND);
+    return play.state.cutOff;
+  };
+  t.same(cutOff(Play.right("6.12.117", behind(true))), []);
+  t.same(cutOff(Play.real("6.12.117", behind(false))), []);
+  for (const kernel of NEWER) t.same(cutOff(Play.real(kernel, behind(true))), ["pair"], kernel);
+  const play = Play.real("6.12.117", behind(true));
+  cutOff(play);
+  play.run(plug, SECOND);
+  t.same(play.state.cutOff, [], "until one comes");
+  play.run(askToLeave, SECOND);
+  play.run(leave, SECOND);
+  play.run(groupUnsetContainer, "pair");
+  t.same(play.state.cutOff, [], "or the group leaves");
+});

@@ -48,6 +48,7 @@ export const group = (
   requiresDirect: false,
   devices: ["0000:00:03.0"],
   drivers: ["vfio-pci"],
+  hasOneName: false,
   kinds: ["edu"],
   ...more,
 });
