@@ -21,7 +21,7 @@
 #define ENGINES_MOST 8
 static struct engine engines[ENGINES_MOST];
 
-static const struct engine_kind *const kinds[] = { &lsi_engine, &edu_engine };
+static const struct engine_kind *const kinds[] = { &lsi_engine, &edu_engine, &nvme_engine };
 
 static uint64_t region_offset(const struct engine *engine, int index)
 {

@@ -36,7 +36,7 @@ struct engine_kind {
 	bool (*copy)(struct engine *engine, uint64_t to, uint64_t from, uint32_t bytes);
 };
 
-extern const struct engine_kind lsi_engine, edu_engine;
+extern const struct engine_kind lsi_engine, edu_engine, nvme_engine;
 
 /* Registers of a device, by the number of the BAR. */
 void register_write(const struct engine *engine, int bar, uint64_t offset, uint32_t value);

@@ -69,8 +69,11 @@ const slotDevices = (topology: Topology): string[] =>
 const deviceAt = (place: Place, device: DeviceKind, topology: Topology): string =>
   joined(device, { id: place.bridge && idOf(place), ...placed(place, topology), ...optionsOf(device) });
 
-/** By default an edu forgets all but 28 bits of an address. [QEMU: docs/specs/edu.rst] */
-const optionsOf = (device: DeviceKind) => device === "edu" ? { dma_mask: "0xffffffffffffffff" } : {};
+/** By default an edu forgets all but 28 bits of an address; an nvme must be told who it is. [QEMU: edu.rst, nvme.rst] */
+function optionsOf(device: DeviceKind): Record<string, string> {
+  if (device === "edu") return { dma_mask: "0xffffffffffffffff" };
+  return device === "nvme" ? { serial: "iovacheck" } : {};
+}
 
 /** A device of one function, as it can be plugged in again. */
 export const pluggableDevice = (slot: Slot, topology: Topology): { id: string; device: string } => ({

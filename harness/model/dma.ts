@@ -29,8 +29,13 @@ import type { DeviceKind, Iommu } from "./world.ts";
 /** Working memory of a device that moves data: what it is told, what it tells, the bytes on their way. */
 export const ENGINE_BYTES = 0x3000n;
 
-/** Width of the I/O addresses that each kind of device can be told. [QEMU: lsi53c895a.c, edu.c] */
-const ADDRESS_BITS: Readonly<Partial<Record<DeviceKind, bigint>>> = { lsi53c895a: 32n, edu: 64n };
+/** Width of the I/O addresses that each kind of device can be told. [QEMU: lsi53c895a.c, edu.c, nvme/ctrl.c] */
+const ADDRESS_BITS: Readonly<Partial<Record<DeviceKind, bigint>>> = { lsi53c895a: 32n, edu: 64n, nvme: 64n };
+
+/** What a transfer's size must be a multiple of, and what its address, where not any will do. */
+const UNITS: Readonly<Partial<Record<DeviceKind, { readonly size: bigint; readonly address: bigint }>>> = {
+  nvme: { size: 512n, address: 4n },
+};
 
 /** Memory whose contents the probe knows, so that every change shows. */
 const WATCHED: readonly MemoryKind[] = ["private", "shared", "file", "huge", "scattered"];
@@ -76,6 +81,15 @@ function requireReach(state: State, group: string, range: Range): void {
   if (range.last < 1n << bits) return;
   throw new HandleError(
     `${rangeText(range)} is beyond the ${bits} address bits of ${kind}, the device of ${group}`,
+  );
+}
+
+function requireUnits(state: State, group: string, { iova, size }: Transfer): void {
+  const [kind] = entryOf(state.world, group).kinds;
+  const unit = kind && UNITS[kind];
+  if (!unit || (size % unit.size === 0n && iova % unit.address === 0n)) return;
+  throw new HandleError(
+    `${kind} moves multiples of ${unit.size} bytes, to and from multiples of ${unit.address}`,
   );
 }
 
@@ -130,6 +144,7 @@ export function moveData(state: State, group: string, device: string, transfer: 
   if (size === 0n || size > TRANSFER_MOST) throw new HandleError(`moves 1 to ${hex(TRANSFER_MOST)} bytes`);
   const range = rangeOf(transfer);
   requireReach(state, group, range);
+  requireUnits(state, group, transfer);
   const { engine, type1 } = engineOf(state, group, device);
   const { iommu } = entryOf(state.world, group);
   const within = state.cutOff.includes(group) ? [] : [...type1.stuck ?? [], ...type1.mappings];

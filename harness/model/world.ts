@@ -43,6 +43,7 @@ export const DEVICE_KINDS = [
   "edu",
   "pci-testdev",
   "lsi53c895a",
+  "nvme",
   "qemu-xhci",
   "bochs-display",
   "virtio-rng-pci",

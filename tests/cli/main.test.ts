@@ -72,7 +72,10 @@ t.test("lists, from any folder", async (t) => {
   const machines = await iovacheck(["machines"], t.testdir());
   t.match(machines, { code: 0, stderr: "" });
   t.match(machines.stdout, /^MACHINE +ARCH +IOMMU +GROUPS +FILE\n/);
-  t.match(machines.stdout, /^intel-iommu +amd64 +intel, 39 bits +lsi53c895a, lsi53c895a, edu, edu x2 +configs\//m);
+  t.match(
+    machines.stdout,
+    /^intel-iommu +amd64 +intel, 39 bits +lsi53c895a, lsi53c895a, edu, edu x2 +configs\//m,
+  );
   const scenarios = await iovacheck(["scenarios", "smoke"]);
   t.match(scenarios, { code: 0, stderr: "" });
   t.match(

@@ -58,6 +58,7 @@ for (const [iommu, qemu, board, args] of IOMMUS) {
 
 const DEVICES: readonly [devices: string, args: string[]][] = [
   ["[{ slot: 29, device: pci-testdev }]", ["pci-testdev,addr=1d"]],
+  ["[{ slot: 4, device: nvme }]", ["nvme,addr=4,serial=iovacheck"]],
   ["[{ slot: 10, functions: 3 }]", [
     "edu,addr=a.0,multifunction=on,dma_mask=0xffffffffffffffff",
     "edu,addr=a.1,dma_mask=0xffffffffffffffff",

@@ -121,6 +121,16 @@ t.test("what can't be done, or couldn't be told, is the author's mistake", async
       (play) => writes(play, 0xffffffffn, 2n),
       /^0xffffffff\.\.0x100000000 is beyond the 32 address bits of lsi53c895a/,
     ],
+    [
+      "not a whole description",
+      () => {
+        const play = engine(worldOf({ a: group(INTEL, [], { kinds: ["nvme"] }) }));
+        maps(play, 0x40000n, 0x1000n);
+        t.equal(writes(play, 0x40004n, 1024n), "ok landed=0x40004..0x40403 strays=-");
+        writes(play, 0x40004n, 1000n);
+      },
+      /^nvme moves multiples of 512 bytes, to and from multiples of 4$/,
+    ],
     ["nothing", (play) => writes(play, 0n, 0n), /^moves 1 to 0x1000000 bytes$/],
     ["its own memory", (play) => writes(play, AT, 1n), /^the mapping at 0x10000 is the engine's own$/],
     [
@@ -177,7 +187,7 @@ t.test("what can't be done, or couldn't be told, is the author's mistake", async
         play.join("c");
         play.run(startEngine, "c", "d", AT);
       },
-      /^group c has pci-testdev, which moves no data; ask for device: one of lsi53c895a, edu$/,
+      /^group c has pci-testdev, which moves no data; ask for device: one of lsi53c895a, edu, nvme$/,
     ],
   ];
   for (const [name, act, message] of mistakes) {
