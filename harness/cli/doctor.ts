@@ -66,6 +66,7 @@ async function examine(context: Context): Promise<Finding[]> {
     await checkKvm(context),
     await checkDisk(context),
     await checkCache(context),
+    await checkArm64(context),
   ];
 }
 
@@ -162,6 +163,22 @@ async function checkCache({ cacheDir }: Context): Promise<Finding> {
   return missing.length === 0
     ? { state: "ok", subject: "cache", text: held }
     : { state: "note", subject: "cache", text: `${held}; the next run fetches: ${missing.join(", ")}` };
+}
+
+/** What machines of the other architecture need besides is fetched when one is asked for. */
+async function checkArm64({ cacheDir }: Context): Promise<Finding> {
+  const entries = await listEntries(cacheDir);
+  const has = (kind: string, mark: RegExp) =>
+    entries.some(({ component }) => component.kind === kind && mark.test(component.label));
+  const parts = { kernel: /-arm64$/, toolchain: /aarch64/, qemu: /@arm64$/ };
+  const missing = Object.entries(parts).filter(([kind, mark]) => !has(kind, mark)).map(([kind]) => kind);
+  return missing.length === 0
+    ? { state: "ok", subject: "arm64", text: "a kernel, a compiler and a QEMU are in the cache" }
+    : {
+      state: "note",
+      subject: "arm64",
+      text: `the first run on an arm64 machine fetches: ${missing.join(", ")}`,
+    };
 }
 
 async function nearestFolder(path: string): Promise<string> {
