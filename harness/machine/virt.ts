@@ -22,9 +22,9 @@ export const interruptController = ({ iommu }: Pick<Machine, "iommu">): Interrup
 export const hasSeveralSmmus = ({ iommu, bridges }: Pick<Machine, "iommu" | "bridges">): boolean =>
   iommu.kind === "smmuv3" && bridges.some(({ kind }) => kind === "pxb-pcie");
 
-/** The SMMU of a root bus, as a device. */
+/** The SMMU of a root bus, as a device: it walks both stages, as the board's own does since 9.1. */
 export const smmuOf = (bus: string): string =>
-  joined("arm-smmuv3", { "primary-bus": bus, id: `smmu-${bus}` });
+  joined("arm-smmuv3", { "primary-bus": bus, id: `smmu-${bus}`, stage: "nested" });
 
 /** Number of the root bus that a place belongs to. */
 export const rootBusOf = ({ bridge }: Place): number =>

@@ -1,3 +1,4 @@
+// deadline: 300 s
 /** The command line as its users see it, as far as it gets without components and guests. */
 import t from "#tap";
 import { join, resolve } from "node:path";

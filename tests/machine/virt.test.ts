@@ -127,9 +127,9 @@ t.test("a further root bus has an SMMU of its own, which QEMU is told of before 
   const mask = "dma_mask=0xffffffffffffffff";
   t.same(machineArgs(arm(SMMU, TWO), version("11.1.3")), [
     ...["-machine", "virt,gic-version=3", "-m", "256M"],
-    ...["-device", "arm-smmuv3,primary-bus=pcie.0,id=smmu-pcie.0"],
+    ...["-device", "arm-smmuv3,primary-bus=pcie.0,id=smmu-pcie.0,stage=nested"],
     ...["-device", "pxb-pcie,id=bus0-7.0,bus=pcie.0,addr=7,bus_nr=32"],
-    ...["-device", "arm-smmuv3,primary-bus=bus0-7.0,id=smmu-bus0-7.0"],
+    ...["-device", "arm-smmuv3,primary-bus=bus0-7.0,id=smmu-bus0-7.0,stage=nested"],
     ...["-device", "pcie-root-port,id=bus20-0.0,bus=bus0-7.0,addr=0,chassis=2"],
     ...["-device", `edu,bus=pcie.0,addr=3,${mask}`],
     ...["-device", `edu,id=bus21-0.0,bus=bus20-0.0,addr=0,${mask}`],
