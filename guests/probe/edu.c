@@ -20,7 +20,6 @@
 #define FROM_DEVICE 2ull
 
 #define BUFFER 0x40000
-#define REGISTERS_BYTES 4096
 
 #define TURN_US 1000
 #define TURNS_MOST 10000
@@ -35,11 +34,11 @@ static int start(struct engine *engine)
 	if (ioctl(engine->fd, VFIO_DEVICE_GET_REGION_INFO, &region))
 		return errno;
 
-	void *registers = mmap(NULL, REGISTERS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, engine->fd, region.offset);
+	void *registers = mmap(NULL, ENGINE_REGISTERS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, engine->fd, region.offset);
 
 	if (registers == MAP_FAILED)
 		return errno;
-	madvise(registers, REGISTERS_BYTES, MADV_DONTFORK);
+	madvise(registers, ENGINE_REGISTERS_BYTES, MADV_DONTFORK);
 	engine->registers = registers;
 	return 0;
 }

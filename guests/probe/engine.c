@@ -32,8 +32,7 @@ static uint64_t region_offset(const struct engine *engine, int index)
 	return region.offset;
 }
 
-/* Little endian, as the devices are; so is every guest. */
-static void access_failed(const char *what, uint64_t offset)
+static _Noreturn void access_failed(const char *what, uint64_t offset)
 {
 	die("cannot %s a device at 0x%llx: %s", what, (unsigned long long)offset, strerror(errno));
 }
@@ -50,6 +49,7 @@ static void region_read(const struct engine *engine, int index, uint64_t offset,
 		access_failed("read from", offset);
 }
 
+/* Little endian, as the devices are; so is every guest. */
 void register_write(const struct engine *engine, int bar, uint64_t offset, uint32_t value)
 {
 	region_write(engine, VFIO_PCI_BAR0_REGION_INDEX + bar, offset, &value, sizeof(value));
@@ -83,7 +83,7 @@ void engine_forget(const struct handle *device)
 	if (!engine)
 		return;
 	if (engine->registers)
-		munmap((void *)engine->registers, ENGINE_PAGE);
+		munmap((void *)engine->registers, ENGINE_REGISTERS_BYTES);
 	*engine = (struct engine){ 0 };
 }
 

@@ -24,6 +24,7 @@ struct engine {
 };
 
 #define ENGINE_PAGE 4096
+#define ENGINE_REGISTERS_BYTES 4096 /* of those that a kind maps */
 #define ENGINE_BYTES (3 * ENGINE_PAGE)
 #define ENGINE_DATA (2 * ENGINE_PAGE)
 

@@ -120,3 +120,15 @@ t.test("marks of the probe are no complaints, whatever they say", async (t) => {
   t.equal(complains(["<4>[1.0] WARNING: CPU: 0"]), true);
   t.equal(complains([]), false);
 });
+
+/** As they stand in the logs of guests whose devices were refused something. */
+const FAULTS_OF_DEVICES = [
+  "<3>[2.397269] DMAR: DRHD: handling fault status reg 2",
+  "<3>[2.397634] DMAR: [DMA Write NO_PASID] Request device [00:03.0] fault addr 0x3f000 [fault reason 0x05] PTE Write access is not set",
+  "<3>[10.277033] vfio-pci 0000:00:04.0: AMD-Vi: Event logged [IO_PAGE_FAULT domain=0x0000 address=0x0 flags=0x000a]",
+  "<3>[3.1] virtio_iommu virtio0: page fault from EP 24 at 0x900000 []",
+];
+
+t.test("what a device was refused is no complaint about the kernel", async (t) => {
+  for (const line of FAULTS_OF_DEVICES) t.notOk(complains([line]), line);
+});
