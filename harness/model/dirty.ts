@@ -1,12 +1,12 @@
 /** VFIO_IOMMU_DIRTY_PAGES. [spec §7] */
 import { type Errno, ok, refused } from "./answer.ts";
 import { PAGE_SIZE } from "./constants.ts";
-import { type BitmapRequest, descriptionFault, fillBitmap, mappingsFromTo } from "./dirty_bitmap.ts";
+import { type BitmapRequest, descriptionFault, fillBitmap } from "./dirty_bitmap.ts";
 import { openContainer } from "./lifecycle.ts";
 import { cutsMapping, isAligned, rangeOf, wraps } from "./mappings.ts";
 import { U64_MAX } from "./range_list.ts";
 import type { Semantics } from "./semantics.ts";
-import type { Outcome, State, Type1 } from "./state.ts";
+import type { Mapping, Outcome, State, Type1 } from "./state.ts";
 import { withMappingsReplaced, withType1 } from "./type1_state.ts";
 
 export const DIRTY_START = 1;
@@ -83,3 +83,7 @@ function isRefused(semantics: Semantics, type1: Type1, request: DirtyRequest): b
   return pageSize !== PAGE_SIZE || !isAligned(iova, size) || !type1.tracksDirtyPages ||
     cutsMapping(semantics, type1, rangeOf(request));
 }
+
+/** The mappings that begin in the range; none of them ends outside of it. */
+export const mappingsFromTo = (mappings: readonly Mapping[], start: bigint, last: bigint) =>
+  mappings.filter((mapping) => rangeOf(mapping).start >= start && rangeOf(mapping).start <= last);

@@ -1,7 +1,6 @@
 /** Bitmaps of dirty pages, as GET_BITMAP and UNMAP fill them. [spec §7] */
 import type { Errno } from "./answer.ts";
 import { PAGE_SIZE } from "./constants.ts";
-import { rangeOf } from "./mappings.ts";
 import { rangeListText } from "./range_list.ts";
 import type { Semantics } from "./semantics.ts";
 import type { Mapping } from "./state.ts";
@@ -128,7 +127,3 @@ function dirtyText(bits: bigint, base: bigint): string {
   }
   return rangeListText(ranges);
 }
-
-/** The mappings that begin in the range; none of them ends outside of it. */
-export const mappingsFromTo = (mappings: readonly Mapping[], start: bigint, last: bigint) =>
-  mappings.filter((mapping) => rangeOf(mapping).start >= start && rangeOf(mapping).start <= last);

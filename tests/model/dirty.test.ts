@@ -6,9 +6,11 @@ import {
   dirtyPages,
   type DirtyRequest,
   getDirtyPages,
+  mappingsFromTo,
 } from "../../harness/model/dirty.ts";
 import { open } from "../../harness/model/lifecycle.ts";
 import { U64_MAX } from "../../harness/model/range_list.ts";
+import { mappingAt } from "./mapping.ts";
 import { KERNELS, Play } from "./play.ts";
 import { group, INTEL, MSI, worldOf } from "./worlds.ts";
 
@@ -199,4 +201,11 @@ t.test("a GET that meets no memory leaves bits as they were shifted [§5.2, §7.
   play.map(0x101000n, 4n * PAGE);
   t.equal(get(play, { ...SHIFTED, bitmap: { accessibleBytes: 0n } }), "EFAULT");
   t.equal(get(play, STRAIGHT), upTo("0x105fff"));
+});
+
+t.test("mappings that begin in the range", async (t) => {
+  const mappings = [mappingAt(0n), mappingAt(2n * PAGE, 2n * PAGE), mappingAt(6n * PAGE)];
+  t.same(mappingsFromTo(mappings, PAGE, 5n * PAGE), mappings.slice(1, 2));
+  t.same(mappingsFromTo(mappings, 0n, 6n * PAGE), mappings, "both ends included");
+  t.same(mappingsFromTo(mappings, 7n * PAGE, U64_MAX), []);
 });

@@ -1,11 +1,6 @@
 import t from "#tap";
 import fc from "fast-check";
-import {
-  type BitmapRequest,
-  descriptionFault,
-  fillBitmap,
-  mappingsFromTo,
-} from "../../harness/model/dirty_bitmap.ts";
+import { type BitmapRequest, descriptionFault, fillBitmap } from "../../harness/model/dirty_bitmap.ts";
 import { U64_MAX } from "../../harness/model/range_list.ts";
 import { deviationsOf, type Semantics, semanticsOf } from "../../harness/model/semantics.ts";
 import type { Mapping } from "../../harness/model/state.ts";
@@ -42,13 +37,6 @@ t.test("what a bitmap's description alone is refused for [§5.1 row 4, §7.1]", 
   for (const [name, bitmap, pages, isFine] of table) {
     t.equal(descriptionFault(bitmap, pages * PAGE), isFine ? undefined : "EINVAL", name);
   }
-});
-
-t.test("mappings that begin in the range", async (t) => {
-  const mappings = [mappingAt(0n), mappingAt(2n * PAGE, 2n * PAGE), mappingAt(6n * PAGE)];
-  t.same(mappingsFromTo(mappings, PAGE, 5n * PAGE), mappings.slice(1, 2));
-  t.same(mappingsFromTo(mappings, 0n, 6n * PAGE), mappings, "both ends included");
-  t.same(mappingsFromTo(mappings, 7n * PAGE, U64_MAX), []);
 });
 
 t.test("bits of the caller: set for mappings, clear between and behind them [§7.2, §7.3]", async (t) => {

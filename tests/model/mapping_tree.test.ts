@@ -1,12 +1,7 @@
 import t from "#tap";
 import fc from "fast-check";
-import {
-  findMapping,
-  mappingsFrom,
-  type MappingTree,
-  withMapping,
-  withoutMapping,
-} from "../../harness/model/mapping_tree.ts";
+import { findMapping, mappingsFrom, withMapping, withoutMapping } from "../../harness/model/mapping_tree.ts";
+import type { MappingTree } from "../../harness/model/red_black_tree.ts";
 import { lockedPages } from "../../harness/model/locked_memory.ts";
 import { rangeOf } from "../../harness/model/mappings.ts";
 import { overlaps } from "../../harness/model/range_list.ts";
