@@ -72,7 +72,14 @@ static int bind_to_vfio(const char *bdf)
  */
 static bool plugged_is_bound(void *argument)
 {
-	return !bind_to_vfio(argument);
+	if (bind_to_vfio(argument))
+		return false;
+	/*
+	 * The link to the driver is there while the driver still begins with the device, in the kernel's own thread, and so
+	 * is the group's node. Writing to this file waits for that, and is refused (EBUSY) then.
+	 */
+	write_attribute(argument, "enable", "0");
+	return is_bound(argument);
 }
 
 struct group_node {
