@@ -23,7 +23,8 @@ export function rehearse(plans: readonly CellPlan[], tell: (message: string) => 
     plans.slice(KEPT_MAX).filter(({ skip }) => skip === undefined).map((plan) => [worldKey(plan), plan]),
   );
   const kept = plans.slice(0, KEPT_MAX).map((plan) => {
-    others.delete(worldKey(plan));
+    // In a cell that is skipped nothing was played that could stand for another.
+    if (plan.skip === undefined) others.delete(worldKey(plan));
     return { plan, prepared: prepareCell(plan) };
   });
   if (others.size > 0) tell(`playing the scenarios of ${kept.length + others.size} worlds on the model`);

@@ -62,6 +62,17 @@ t.test("worlds that differ in nothing but what makes no difference are played on
   t.same(played, [...times(KEPT + 1, 1), 0]);
 });
 
+t.test("a cell that is skipped stands for no other", async (t) => {
+  const { plans, played } = worlds(KEPT + 1, FINE);
+  const [first, last] = [plans[0], plans[KEPT]];
+  if (!first || !last) throw new Error("too few plans");
+  const { kernelSpec, kernelVersion } = first;
+  Object.assign(first, { skip: "QEMU is too old" });
+  Object.assign(last, { kernelSpec, kernelVersion });
+  rehearse(plans, () => {});
+  t.same([played[0], played[KEPT]], [0, 1]);
+});
+
 t.test("a scenario that is wrong in the last world only is told of at once", async (t) => {
   const { plans } = worlds(KEPT + 2, FINE);
   const wrong = scenarioOf("steps: [{ attach: A, expect: EINVAL }]");
