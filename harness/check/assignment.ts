@@ -79,18 +79,19 @@ const isPretending = ({ iommus }: Scenario, cast: Cast | string): boolean =>
   typeof cast === "string" || iommus.size > cast.genuine.size;
 
 /**
- * Gives every group of the scenario the next fitting group of the machine.
+ * What the scenario's groups come to on the machine.
+ * @param cast which group plays which; left out, each is played by the next that fits
  * @throws ConfigError at a group whose regions are written wrongly, and where whyNot would have told why not
  */
-export function assignGroups(scenario: Scenario, target: Target): Assignment {
+export function assignGroups(
+  scenario: Scenario,
+  target: Target,
+  cast = requireCast(scenario, target),
+): Assignment {
   const plainGroup = plainGroupOf(target.groups);
   const symbols = symbolsOf(plainGroup);
   const world = new Map<string, Group>();
   const injected = new Map<string, readonly ReservedRegion[]>();
-  const cast = castScenario(scenario, target.groups);
-  if (typeof cast === "string") {
-    throw new ConfigError(scenario.position, `the machine can't play it: ${cast}`);
-  }
   const pretended = pretendedIommus(scenario, cast, symbols);
   for (const [name, { reserved, position }] of scenario.groups) {
     const group = entryOf(cast.groups, name);
@@ -110,6 +111,13 @@ export function assignGroups(scenario: Scenario, target: Target): Assignment {
     }
   }
   return { world, injected, pretended, plainGroup, symbols };
+}
+
+/** @throws ConfigError where the machine lacks a group */
+function requireCast(scenario: Scenario, { groups }: Target): Cast {
+  const cast = castScenario(scenario, groups);
+  if (typeof cast !== "string") return cast;
+  throw new ConfigError(scenario.position, `the machine can't play it: ${cast}`);
 }
 
 /**

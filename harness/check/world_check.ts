@@ -6,6 +6,7 @@ import type { Group } from "../model/world.ts";
 import type { GuestNames } from "../scenario/action.ts";
 import { parseScenarios, type Scenario } from "../scenario/scenario.ts";
 import { assignGroups, type Target } from "./assignment.ts";
+import type { Cast } from "./casting.ts";
 import { membershipDifference } from "./memberships.ts";
 import { parseReply } from "./observation.ts";
 import { type Condition, execute, type Execution } from "./execution.ts";
@@ -43,7 +44,7 @@ const deviceOf = (world: ReadonlyMap<string, Group>, name: string, index: number
  * @param memberships the PCI addresses that are to share a group, of all groups but the board's own
  */
 export async function checkWorld(
-  guest: Guest,
+  guest: Pick<Guest, "ask" | "request" | "kernelLog">,
   target: Target,
   memberships: readonly (readonly string[])[],
   numbers: GroupNumbers,
@@ -53,7 +54,7 @@ export async function checkWorld(
   const difference = membershipDifference(memberships, observed);
   if (difference) return { verdict: "mismatch", actionText: "groups", difference };
   const scenario = worldScenario(target.groups);
-  const assignment = assignGroups(scenario, target);
+  const assignment = assignGroups(scenario, target, castAsThemselves(target.groups));
   return await execute(
     guest,
     scenario,
@@ -63,11 +64,20 @@ export async function checkWorld(
   );
 }
 
+/** Every group as it is: scenarios may not get at some, which are to be what they were predicted to be all the same. */
+const castAsThemselves = (groups: readonly MachineGroup[]): Cast => ({
+  groups: new Map(groups.map((group, index) => [nameOf(index), group])),
+  genuine: new Map(),
+});
+
+/** What the scenario of the world check calls a group of the machine. */
+const nameOf = (index: number): string => `G${index}`;
+
 /** A scenario that attaches each group of the machine alone. */
 export function worldScenario(groups: readonly MachineGroup[]): Scenario {
-  const names = groups.map((_, index) => `G${index}`);
+  const names = groups.map((_, index) => nameOf(index));
   const needs = groups.map(({ name, devices }, index) =>
-    `  G${index}: { ${
+    `  ${nameOf(index)}: { ${
       name === undefined ? `devices: ${devices.length === 1 ? "one" : "several"}` : `is: ${name}`
     } }`
   );
