@@ -5,15 +5,9 @@ import type { ReservedRegion } from "../model/reserved.ts";
 import { DEVICE_KINDS, type DeviceKind } from "../model/world.ts";
 import { deviceId, type FirmwareRegion } from "./acpi/region.ts";
 import { readRegions } from "./acpi/rules.ts";
-import {
-  allAddressesOf,
-  BRIDGE_KINDS,
-  type Entry,
-  faultsOf,
-  layOut,
-  placed,
-  type Topology,
-} from "./topology.ts";
+import { type Entry, layOut, placed } from "./layout.ts";
+import { faultsOf } from "./layout_rules.ts";
+import { allAddressesOf, BRIDGE_KINDS, type Topology } from "./topology.ts";
 import { readVirtioRegions } from "./virtio_regions.ts";
 
 /** Widths that QEMU can give an IOMMU, and how to write one. [QEMU: aw-bits; spec §10] */
