@@ -92,50 +92,50 @@ static bool is_kernel_file(const char *path)
 	return false;
 }
 
-void command_read(const struct request *request)
+/* Nearly every attribute ends in a line feed that means nothing. */
+static void reply_text(const struct text *contents, bool cut)
+{
+	bool has_end = contents->length && contents->bytes[contents->length - 1] == '\n' && !cut;
+
+	reply_bytes("value", contents->bytes, contents->length - has_end);
+}
+
+static void reply_octets(const struct text *contents, bool cut)
+{
+	(void)cut;
+	text_octets(reply_value("value"), contents->bytes, contents->length);
+}
+
+static void reply_file(const char *path, void (*reply_contents)(const struct text *contents, bool cut))
 {
 	struct text contents = { 0 };
 	bool cut;
 
-	if (!is_kernel_file(request->argument[0]))
+	if (!is_kernel_file(path))
 		return;
 
-	int error = read_file(request->argument[0], READ_MOST, &contents, &cut);
+	int error = read_file(path, READ_MOST, &contents, &cut);
 
 	if (error) {
 		reply_error(error);
 	} else {
-		/* Nearly every attribute ends in a line feed that means nothing. */
-		if (contents.length && contents.bytes[contents.length - 1] == '\n' && !cut)
-			contents.length--;
 		reply_ok();
-		reply_bytes("value", contents.bytes, contents.length);
+		reply_contents(&contents, cut);
 		if (cut)
 			reply_decimal("more", 1);
 	}
 	free(contents.bytes);
 }
 
+void command_read(const struct request *request)
+{
+	reply_file(request->argument[0], reply_text);
+}
+
 /* Tables of firmware are no text. */
 void command_read_hex(const struct request *request)
 {
-	struct text contents = { 0 };
-	bool cut;
-
-	if (!is_kernel_file(request->argument[0]))
-		return;
-
-	int error = read_file(request->argument[0], READ_MOST, &contents, &cut);
-
-	if (error) {
-		reply_error(error);
-	} else {
-		reply_ok();
-		text_octets(reply_value("value"), contents.bytes, contents.length);
-		if (cut)
-			reply_decimal("more", 1);
-	}
-	free(contents.bytes);
+	reply_file(request->argument[0], reply_octets);
 }
 
 void command_write(const struct request *request)
