@@ -1,5 +1,5 @@
 /** Reserved regions that a virtio-iommu is told to report: how they are written, passed on and understood. */
-import { hex, type Range, U64_MAX } from "../model/range_list.ts";
+import { hex, type Range, U64_MAX, without } from "../model/range_list.ts";
 import type { ReservedKind, ReservedRegion } from "../model/reserved.ts";
 import { isFrom } from "../model/semantics.ts";
 import type { KernelVersion } from "../model/version.ts";
@@ -98,19 +98,14 @@ export function virtioIommuDevice({ addressBits, reserved }: Machine["iommu"], q
 export const reportedRegions = (given: readonly ReservedRegion[], qemu: KernelVersion): ReservedRegion[] =>
   isFrom(qemu, "9.0")
     ? given.reduce<ReservedRegion[]>(
-      (earlier, region) => [...earlier.flatMap((other) => without(other, region)), region],
+      (earlier, region) => [...earlier.flatMap((other) => beside(other, region)), region],
       [],
     )
     : [...given];
 
 /** What is left of a region beside a range. */
-function without(region: ReservedRegion, { start, last }: Range): ReservedRegion[] {
-  if (last < region.start || region.last < start) return [region];
-  return [
-    ...(region.start < start ? [{ ...region, last: start - 1n }] : []),
-    ...(last < region.last ? [{ ...region, start: last + 1n }] : []),
-  ];
-}
+const beside = (region: ReservedRegion, range: Range): ReservedRegion[] =>
+  without([region], range).map((left) => ({ ...left, kind: region.kind }));
 
 /** The driver adds a window for interrupts where the device has none. [kernel: viommu_get_resv_regions] */
 export const withMsiWindow = (reported: readonly ReservedRegion[]): ReservedRegion[] =>
