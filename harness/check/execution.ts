@@ -4,6 +4,7 @@ import type { Guest } from "../guest/guest.ts";
 import { GuestLost } from "../guest/guest_lost.ts";
 import { ProtocolError } from "../guest/probe_channel.ts";
 import type { Answer } from "../model/answer.ts";
+import { hex } from "../model/range_list.ts";
 import { DEFAULT_DMA_ENTRY_LIMIT } from "../model/state.ts";
 import { type AnyAction, commandOf, type GuestNames, type HostOperation } from "../scenario/action.ts";
 import type { AttemptVerdict } from "../report/events.ts";
@@ -132,7 +133,7 @@ export async function execute(
     const condition = readReplies(requests, replies, before, observed);
     const log = await guest.kernelLog();
     if (condition.taint !== before.taint || complains(log)) {
-      const tainted = `its taint went from ${hexOf(before.taint)} to ${hexOf(condition.taint)}`;
+      const tainted = `its taint went from ${hex(before.taint)} to ${hex(condition.taint)}`;
       const reason = `the kernel complained; ${tainted}`;
       return { verdict: "crash", reason, condition, ...complaint(scenario, log) };
     }
@@ -210,8 +211,6 @@ function mismatchSoFar(prediction: Prediction, observed: readonly Answer[]): Exe
   const judged = judge({ ...prediction, actions }, observed);
   return judged.verdict === "mismatch" ? judged : undefined;
 }
-
-const hexOf = (value: bigint): string => `0x${value.toString(16)}`;
 
 /** What a kernel that lives on complained about, and at which step. */
 function complaint(scenario: Scenario, log: readonly string[]): Partial<Execution> {
@@ -309,6 +308,6 @@ function leftOver(prediction: Prediction, after: Condition, before: Condition): 
   return {
     verdict: "mismatch",
     actionText: "close everything",
-    difference: { predicted: `vmlck=${hexOf(prediction.leakedPages)}`, observed: `vmlck=${hexOf(pages)}` },
+    difference: { predicted: `vmlck=${hex(prediction.leakedPages)}`, observed: `vmlck=${hex(pages)}` },
   };
 }

@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { ok } from "../../model/answer.ts";
 import { askToLeave, departing, leave, plug } from "../../model/devices.ts";
-import { entryOf, type Leaving } from "../../model/state.ts";
+import type { Leaving } from "../../model/state.ts";
 import type { Action, HostAction } from "../action.ts";
 import { GROUP } from "../schemas.ts";
 import { type Actions, defineStep, type Scene } from "../step.ts";
@@ -54,14 +54,16 @@ const DEVICE = z.union([
 
 /** Unplugs a device, the first one of a group if nothing else is said; one that is held leaves when it no longer is. */
 export const unplugStep = defineStep(DEVICE, function* (device, scene) {
-  const [opened] = entryOf(scene.state().world, device.group) && device.index === 0
-    ? [...scene.state().groups.get(device.group)?.devices.keys() ?? []]
-    : [];
+  const opened = device.index === 0 ? firstOpen(scene, device.group) : undefined;
   if (opened !== undefined) yield watchAction(opened);
   yield askToLeaveAction(device);
   if (opened !== undefined) yield wantedBackAction(opened);
   else yield* awaitLeaving(scene);
 });
+
+/** Handle of the group's first device, which is the one that scenarios open; undefined where it isn't open. */
+const firstOpen = (scene: Scene, group: string): string | undefined =>
+  scene.state().groups.get(group)?.devices.keys().next().value;
 
 /** Plugs a device in again, and has vfio-pci take it. */
 export const plugStep = defineStep(DEVICE, function* (device) {
