@@ -1,6 +1,7 @@
 /** What can't be had of the entries of a machine file: slots, bridges, keys and names that don't go together. */
-import type { Entry } from "./layout.ts";
-import type { BridgeKind } from "./topology.ts";
+import { groupsOf } from "./grouping.ts";
+import { type Entry, layOut, placed } from "./layout.ts";
+import { addressOf, type BridgeKind, isBridge } from "./topology.ts";
 
 /** A fault, and where it stands below `devices`. */
 export interface Fault {
@@ -41,18 +42,41 @@ const FUNCTIONS_OF_A_SLOT = 8;
  * What is wrong with the entries of a machine file; nothing when they can be had.
  * @param ofBoard slots of the root bus that the board has taken
  */
-export const faultsOf = (entries: readonly Entry[], ofBoard: readonly number[]): Fault[] => [
-  ...placeFaults(entries, ofBoard, undefined),
-  ...rootBusFaults(entries),
-  ...nameFaults(entries, new Set()),
-];
+export function faultsOf(entries: readonly Entry[], ofBoard: readonly number[]): Fault[] {
+  const faults = [...placeFaults(entries, ofBoard, undefined), ...nameFaults(entries, new Set())];
+  // Before that nobody knows what is where.
+  return faults.length > 0 ? faults : [...busFaults(entries), ...groupFaults(entries)];
+}
 
-/** Bridges of the root bus alone are root buses themselves. */
-function rootBusFaults(entries: readonly Entry[]): Fault[] {
-  return entries.flatMap(({ bus }, index) => {
-    if (bus === undefined || entries.findIndex((other) => other.bus === bus) === index) return [];
-    const message = `another root bus has number 0x${bus.toString(16)}; write another`;
-    return [{ path: [index, "bus"], message }];
+/** Behind a root bus numbers go on from its own: those of the next may be in their way. */
+function busFaults(entries: readonly Entry[]): Fault[] {
+  const taken = new Set<number>();
+  return placed(entries).flatMap(({ entry, path, place }) => {
+    if (!isBridge(place)) return [];
+    const isTaken = taken.has(place.bus);
+    taken.add(place.bus);
+    if (!isTaken) return [];
+    const number = `0x${place.bus.toString(16)}`;
+    return [
+      entry.bus === undefined
+        ? { path: [...path, "bridge"], message: `a root bus has its number, ${number}; write another there` }
+        : { path: [...path, "bus"], message: `another bus has number ${number}; write another` },
+    ];
+  });
+}
+
+/** A scenario asks for a group by one name: nobody would ever play with the second. */
+function groupFaults(entries: readonly Entry[]): Fault[] {
+  const names = new Map<string, string>();
+  const groups = groupsOf(layOut(entries));
+  return placed(entries).flatMap(({ path, place }) => {
+    if (isBridge(place) || place.name === undefined) return [];
+    const address = addressOf(place);
+    const [group = ""] = groups.find((members) => members.includes(address)) ?? [];
+    const earlier = names.get(group);
+    names.set(group, earlier ?? place.name);
+    if (group === "" || earlier === undefined) return [];
+    return [{ path: [...path, "name"], message: `its group is called ${earlier} already; leave it out` }];
   });
 }
 

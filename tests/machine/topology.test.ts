@@ -139,7 +139,15 @@ const FAULTS: readonly [devices: string, message: RegExp][] = [
   ["[{ slot: 3, bridge: pxb-pcie, bus: 2 }]", /devices\.0\.bus: write a number from 0x20 on/],
   [
     "[{ slot: 3, bridge: pxb-pcie, bus: 0x40 }, { slot: 4, bridge: pxb-pcie, bus: 0x40 }]",
-    /devices\.1\.bus: another root bus has number 0x40; write another$/,
+    /devices\.1\.bus: another bus has number 0x40; write another$/,
+  ],
+  [
+    `[{ slot: 3, bridge: pxb-pcie, bus: 0x40, devices: [{ slot: 0, ${PORT} }] }, { slot: 4, bridge: pxb-pcie, bus: 0x41 }]`,
+    /devices\.1\.bus: another bus has number 0x41; write another$/,
+  ],
+  [
+    `[{ slot: 3, bridge: pxb-pcie, bus: 0x41 }, { slot: 4, bridge: pxb-pcie, bus: 0x40, devices: [{ slot: 0, ${PORT} }] }]`,
+    /devices\.1\.devices\.0\.bridge: a root bus has its number, 0x41; write another there$/,
   ],
   [
     "[{ slot: 3, bridge: x3130-upstream }]",
@@ -164,6 +172,10 @@ const FAULTS: readonly [devices: string, message: RegExp][] = [
   [
     `[{ slot: 4, name: a }, { slot: 3, ${PORT}, devices: [{ slot: 0, name: a }] }]`,
     /devices\.1\.devices\.0\.name: another device is called a; write another$/,
+  ],
+  [
+    "[{ slot: 3, name: a }, { slot: 3, function: 1, name: b }]",
+    /devices\.1\.name: its group is called a already; leave it out$/,
   ],
 ];
 
