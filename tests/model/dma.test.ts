@@ -1,5 +1,6 @@
 import t from "#tap";
 import { FatalFault, moveData, startEngine, type Transfer } from "../../harness/model/dma.ts";
+import { setIommu } from "../../harness/model/backend.ts";
 import {
   close,
   deviceClose,
@@ -9,7 +10,6 @@ import {
   groupUnsetContainer,
   HandleError,
   open,
-  setIommu,
 } from "../../harness/model/lifecycle.ts";
 import { MAP_READ, MAP_VADDR, MAP_WRITE, mapDma, type MapRequest } from "../../harness/model/map.ts";
 import { rangeText, U64_MAX } from "../../harness/model/range_list.ts";

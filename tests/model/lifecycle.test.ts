@@ -1,7 +1,7 @@
 import t from "#tap";
 import { bind, remove } from "../../harness/model/devices.ts";
+import { checkExtension, setIommu } from "../../harness/model/backend.ts";
 import {
-  checkExtension,
   close,
   deviceClose,
   deviceOpen,
@@ -15,7 +15,6 @@ import {
   HandleError,
   NO_CONTAINERS,
   open,
-  setIommu,
 } from "../../harness/model/lifecycle.ts";
 import { getInfo } from "../../harness/model/info.ts";
 import { lockedPages } from "../../harness/model/locked_memory.ts";

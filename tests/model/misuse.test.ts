@@ -1,5 +1,6 @@
 import t from "#tap";
-import { groupOpen, HandleError, open, setIommu } from "../../harness/model/lifecycle.ts";
+import { setIommu } from "../../harness/model/backend.ts";
+import { groupOpen, HandleError, open } from "../../harness/model/lifecycle.ts";
 import {
   CONTAINER_CALLS,
   GROUP_CALLS,

@@ -2,7 +2,8 @@
 import { answerText } from "../../harness/model/answer.ts";
 import { mapDma } from "../../harness/model/map.ts";
 import { unmapDma } from "../../harness/model/unmap.ts";
-import { groupOpen, groupSetContainer, open, setIommu } from "../../harness/model/lifecycle.ts";
+import { setIommu } from "../../harness/model/backend.ts";
+import { groupOpen, groupSetContainer, open } from "../../harness/model/lifecycle.ts";
 import { rangeListText } from "../../harness/model/range_list.ts";
 import { deviationsOf, semanticsOf } from "../../harness/model/semantics.ts";
 import { initialState, type Outcome, type State, type Type1 } from "../../harness/model/state.ts";

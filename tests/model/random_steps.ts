@@ -5,6 +5,7 @@ import { askToLeave, leave, plug } from "../../harness/model/devices.ts";
 import { mapDma, UndeterminedError } from "../../harness/model/map.ts";
 import { unmapDma } from "../../harness/model/unmap.ts";
 import { getInfo } from "../../harness/model/info.ts";
+import { setIommu } from "../../harness/model/backend.ts";
 import {
   close,
   deviceClose,
@@ -15,7 +16,6 @@ import {
   groupUnsetContainer,
   HandleError,
   open,
-  setIommu,
 } from "../../harness/model/lifecycle.ts";
 import { ok } from "../../harness/model/answer.ts";
 import { U64_MAX } from "../../harness/model/range_list.ts";

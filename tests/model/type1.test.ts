@@ -2,6 +2,7 @@ import t from "#tap";
 import { MAP_VADDR, mapDma } from "../../harness/model/map.ts";
 import { UNMAP_VADDR_FLAG } from "../../harness/model/unmap.ts";
 import { lockedPages } from "../../harness/model/locked_memory.ts";
+import { setIommu } from "../../harness/model/backend.ts";
 import {
   close,
   groupClose,
@@ -9,7 +10,6 @@ import {
   groupSetContainer,
   groupUnsetContainer,
   open,
-  setIommu,
 } from "../../harness/model/lifecycle.ts";
 import { rangeListText, U64_MAX } from "../../harness/model/range_list.ts";
 import { leakedAtClose } from "../../harness/model/locked_memory.ts";

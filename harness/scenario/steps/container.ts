@@ -1,6 +1,7 @@
 /** Steps on a container as a whole. */
 import * as z from "zod";
-import { checkExtension, close, open, setIommu } from "../../model/lifecycle.ts";
+import { checkExtension, setIommu } from "../../model/backend.ts";
+import { close, open } from "../../model/lifecycle.ts";
 import { U64_MAX } from "../../model/range_list.ts";
 import type { Action } from "../action.ts";
 import { CONTAINER, DEFAULT_CONTAINER } from "../schemas.ts";
