@@ -19,6 +19,7 @@
 #include "fatal.h"
 #include "files.h"
 #include "handles.h"
+#include "transparent.h"
 
 /* Bigger memory is not touched: such mappings are there to be refused, and the guest is small. */
 #define TOUCHED_MOST (64ull << 20)
@@ -54,6 +55,7 @@ const char *const memory_kind_names[] = {
 	[MEMORY_PRIVATE] = "private", [MEMORY_UNTOUCHED] = "untouched", [MEMORY_READ_ONLY] = "read-only",
 	[MEMORY_NONE] = "none",	      [MEMORY_SHARED] = "shared",	[MEMORY_FILE] = "file",
 	[MEMORY_HUGE] = "huge",	      [MEMORY_SCATTERED] = "scattered", [MEMORY_DEVICE] = "device",
+	[MEMORY_TRANSPARENT] = "transparent",
 	NULL,
 };
 
@@ -200,6 +202,9 @@ static void *map_kind(size_t bytes, enum memory_kind kind)
 		return map_scattered(bytes);
 	case MEMORY_DEVICE:
 		return map_device(bytes);
+	case MEMORY_TRANSPARENT:
+		errno = EFBIG;
+		return bytes <= TOUCHED_MOST ? map_transparent(bytes) : NULL;
 	}
 	return NULL;
 }
@@ -259,7 +264,7 @@ static bool is_shared(enum memory_kind kind)
 
 static bool is_writable(enum memory_kind kind)
 {
-	return kind == MEMORY_PRIVATE || kind == MEMORY_HUGE || is_shared(kind);
+	return kind == MEMORY_PRIVATE || kind == MEMORY_HUGE || kind == MEMORY_TRANSPARENT || is_shared(kind);
 }
 
 struct memory memory_take(uint64_t size, enum memory_kind kind)

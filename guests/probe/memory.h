@@ -19,15 +19,16 @@ struct memory {
 
 /* Kinds of memory, in the order of their names. */
 enum memory_kind {
-	MEMORY_PRIVATE,   /* anonymous, touched */
-	MEMORY_UNTOUCHED, /* the same, never touched */
-	MEMORY_READ_ONLY, /* never touched, and not writable */
-	MEMORY_NONE,      /* not even readable */
-	MEMORY_SHARED,    /* of a memfd */
-	MEMORY_FILE,      /* of a file whose writing back the kernel keeps track of: a RAM disk */
-	MEMORY_HUGE,      /* huge pages of 2 MiB */
-	MEMORY_SCATTERED, /* of a memfd whose pages are out of order, so that no two are neighbours in the guest's memory */
-	MEMORY_DEVICE,    /* registers of the device that was opened first: BAR 0 */
+	MEMORY_PRIVATE,     /* anonymous, touched */
+	MEMORY_UNTOUCHED,   /* the same, never touched */
+	MEMORY_READ_ONLY,   /* never touched, and not writable */
+	MEMORY_NONE,        /* not even readable */
+	MEMORY_SHARED,      /* of a memfd */
+	MEMORY_FILE,        /* of a file whose writing back the kernel keeps track of: a RAM disk */
+	MEMORY_HUGE,        /* huge pages of 2 MiB */
+	MEMORY_SCATTERED,   /* of a memfd whose pages are out of order, so that no two are neighbours in the guest's memory */
+	MEMORY_DEVICE,      /* registers of the device that was opened first: BAR 0 */
+	MEMORY_TRANSPARENT, /* anonymous, of huge pages that are transparent: the kernel may split them */
 };
 extern const char *const memory_kind_names[];
 

@@ -38,7 +38,7 @@ const UNITS: Readonly<Partial<Record<DeviceKind, { readonly size: bigint; readon
 };
 
 /** Memory whose contents the probe knows, so that every change shows. */
-const WATCHED: readonly MemoryKind[] = ["private", "shared", "file", "huge", "scattered"];
+const WATCHED: readonly MemoryKind[] = ["private", "shared", "file", "huge", "scattered", "transparent"];
 
 /** More at a time takes long under emulation. */
 const TRANSFER_MOST = 16n << 20n;

@@ -9,7 +9,7 @@ import type { State } from "./state.ts";
  * `read-only` neither and not writable, `none` can't be accessed at all, `shared` has no file system behind
  * it, `file` one that keeps track of what is to be written back, `huge` consists of huge pages, `scattered` of
  * pages no two of which are neighbours in the guest's memory, `device`
- * are registers of the device that was opened first.
+ * are registers of the device that was opened first, `transparent` is `private` memory in huge pages.
  */
 export const MEMORY_KINDS = [
   "private",
@@ -21,6 +21,7 @@ export const MEMORY_KINDS = [
   "huge",
   "scattered",
   "device",
+  "transparent",
 ] as const;
 export type MemoryKind = typeof MEMORY_KINDS[number];
 

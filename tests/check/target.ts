@@ -12,7 +12,12 @@ export const AMD = "{ kind: amd }";
 export const VIRTIO = "{ kind: virtio, address-bits: 39 }";
 
 /** What kernels of distributions are built with. */
-const OPTIONS = new Set(["CONFIG_BLK_DEV_RAM", "CONFIG_UIO_PCI_GENERIC", "CONFIG_PCI_STUB"]);
+const OPTIONS = new Set([
+  "CONFIG_BLK_DEV_RAM",
+  "CONFIG_UIO_PCI_GENERIC",
+  "CONFIG_PCI_STUB",
+  "CONFIG_TRANSPARENT_HUGEPAGE",
+]);
 
 /** A device on the root bus, and one that can be unplugged. */
 export const PLUGGABLE = "[slot: 3, { slot: 4, bridge: pcie-root-port, devices: [slot: 0] }]";

@@ -96,7 +96,12 @@ const stages = machines.flatMap((machine) =>
       iommuKind: machine.iommu.kind,
       memoryBytes: 256n << 20n,
       version: version(kernel),
-      options: new Set(["CONFIG_BLK_DEV_RAM", "CONFIG_UIO_PCI_GENERIC", "CONFIG_PCI_STUB"]),
+      options: new Set([
+        "CONFIG_BLK_DEV_RAM",
+        "CONFIG_UIO_PCI_GENERIC",
+        "CONFIG_PCI_STUB",
+        "CONFIG_TRANSPARENT_HUGEPAGE",
+      ]),
     };
     return { target, where: `${machine.name}, kernel ${kernel}, QEMU ${qemu}` };
   })
