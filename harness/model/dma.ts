@@ -40,6 +40,9 @@ const UNITS: Readonly<Partial<Record<DeviceKind, { readonly size: bigint; readon
 /** Memory whose contents the probe knows, so that every change shows. */
 const WATCHED: readonly MemoryKind[] = ["private", "shared", "file", "huge", "scattered", "transparent"];
 
+/** Bigger memory than this the probe doesn't touch. [guests/probe/PROTOCOL.md] */
+const WATCHED_MOST = 64n << 20n;
+
 /** More at a time takes long under emulation. */
 const TRANSFER_MOST = 16n << 20n;
 
@@ -171,11 +174,16 @@ export function moveData(state: State, group: string, device: string, transfer: 
 const answerOf = (key: string, arrived: RangeList): Answer =>
   ok({ [key]: rangeListText(arrived), strays: "-" });
 
-function requireTelling({ iova, memory }: Mapping, engine: Engine, { direction }: Transfer): void {
+function requireTelling({ iova, size, memory }: Mapping, engine: Engine, { direction }: Transfer): void {
   const where = `the mapping at ${hex(iova)}`;
   if (memory === engine.memory) throw new HandleError(`${where} is the engine's own`);
   if (!WATCHED.includes(memory.kind)) {
     throw new HandleError(`${where} is of ${memory.kind} memory, in which a transfer doesn't show`);
+  }
+  if (size > WATCHED_MOST) {
+    throw new HandleError(
+      `${where} has more than ${hex(WATCHED_MOST)} bytes, in which a transfer doesn't show`,
+    );
   }
   if (direction === "read" && memory.space !== MAIN_SPACE) {
     throw new HandleError(`${where} is of a child's memory: what was read of it can't be told; write to it`);

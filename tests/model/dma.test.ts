@@ -142,6 +142,16 @@ t.test("what can't be done, or couldn't be told, is the author's mistake", async
       /^the mapping at 0x40000 is of untouched memory/,
     ],
     [
+      "memory that nobody has touched",
+      (play) => {
+        maps(play, 0x40000000n, 0x4000000n);
+        t.equal(writes(play, 0x43ffffffn, 2n), "ok landed=0x43ffffff..0x43ffffff strays=-");
+        maps(play, 0x50000000n, 0x4001000n);
+        writes(play, 0x50000000n, 1n);
+      },
+      /^the mapping at 0x50000000 has more than 0x4000000 bytes, in which a transfer doesn't show$/,
+    ],
+    [
       "working memory is gone",
       (play) => {
         play.unmap(0n, 0n, UNMAP_ALL_FLAG);
