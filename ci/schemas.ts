@@ -2,7 +2,7 @@
 import { join, resolve } from "node:path";
 import * as z from "zod";
 import { MACHINE_SCHEMA } from "../harness/machine/machine.ts";
-import { MATRIX_SCHEMA } from "../harness/matrix/matrix.ts";
+import { MATRIX_SCHEMA } from "../harness/matrix/matrix_file.ts";
 import { EXPECTATION_SHAPE } from "../harness/scenario/expectation.ts";
 import { STEP_KINDS } from "../harness/scenario/kinds.ts";
 import { SCENARIO_SCHEMA } from "../harness/scenario/scenario.ts";

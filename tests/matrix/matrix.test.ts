@@ -1,14 +1,7 @@
 import t from "#tap";
 import fc from "fast-check";
-import {
-  type Axes,
-  cellsOf,
-  linkMatrices,
-  type Matrix,
-  narrowed,
-  parseMatrices,
-  replaced,
-} from "../../harness/matrix/matrix.ts";
+import { type Axes, cellsOf, type Matrix, narrowed, replaced } from "../../harness/matrix/matrix.ts";
+import { linkMatrices, parseMatrices } from "../../harness/matrix/matrix_file.ts";
 import { always } from "../model/always.ts";
 
 const FILE = "matrices/m.yaml";
