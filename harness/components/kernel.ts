@@ -73,8 +73,8 @@ async function recallKernel(spec: string, context: Context): Promise<Remembered<
 }
 
 /**
- * The kernels of an architecture that the archive has, newest first: all, or at least those of a series. An old release that can't be
- * had is left out, and said so.
+ * The kernels of an architecture that the archive has, newest first: all, or at least those of a series. An old release
+ * that can't be had is left out, and said so.
  */
 export async function listKernels(
   context: Context,

@@ -7,7 +7,8 @@ const SHOWN_LINES = 40;
 
 /**
  * How a kernel begins to complain.
- * [kernel: __warn(), die(), die_kernel_fault() on arm64, panic(), ubsan_prologue(), print_circular_bug_header(), lockdep_rcu_suspicious()]
+ * [kernel: __warn(), die(), die_kernel_fault() on arm64, panic(), ubsan_prologue(), print_circular_bug_header(),
+ * lockdep_rcu_suspicious()]
  */
 const COMPLAINT = new RegExp(
   [

@@ -64,7 +64,10 @@ export function lastInstruction(registers: string): bigint | undefined {
   return counter === undefined || modeOf(registers) !== "kernel" ? undefined : BigInt(`0x${counter}`) - 4n;
 }
 
-/** What a machine's processors do, as far as registers tell: those that idle don't count beside one that works. [QEMU: x86_cpu_dump_state(), aarch64_cpu_dump_state()] */
+/**
+ * What a machine's processors do, as far as registers tell: those that idle don't count beside one that works.
+ * [QEMU: x86_cpu_dump_state(), aarch64_cpu_dump_state()]
+ */
 export function modeOf(registers: string): Mode {
   if (/\bPSTATE=.* EL0t\b/.test(registers)) return "probe";
   const processors = [...registers.matchAll(/\bCPL=(\d)\b.*\bHLT=(\d)\b/g)];

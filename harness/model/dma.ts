@@ -46,9 +46,8 @@ const WATCHED_MOST = 64n << 20n;
 /** More at a time takes long under emulation. */
 const TRANSFER_MOST = 16n << 20n;
 
-/** Where devices write to, and where they read from. */
-export const DIRECTIONS = ["write", "read"] as const;
-export type Direction = typeof DIRECTIONS[number];
+/** Whether a device writes to memory or reads from it. */
+export type Direction = "write" | "read";
 
 /** What a device is asked to do. */
 export interface Transfer {
