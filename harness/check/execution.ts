@@ -7,12 +7,12 @@ import type { Answer } from "../model/answer.ts";
 import { hex } from "../model/range_list.ts";
 import { DEFAULT_DMA_ENTRY_LIMIT } from "../model/state.ts";
 import { type AnyAction, commandOf, type GuestNames, type HostOperation } from "../scenario/action.ts";
-import type { AttemptVerdict } from "../report/events.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import { clearRegionsAction, failCollectionAction, INJECTION_FAULTS } from "../scenario/steps/injection.ts";
 import { disableHugepagesAction, dmaEntryLimitAction } from "../scenario/steps/parameter.ts";
 import { clearPlacesAction, PLACEMENT_FAULTS } from "../scenario/steps/placement.ts";
-import { BadRequestError, type Difference, difference, parseReply, sinceBaseline } from "./observation.ts";
+import { judge, type Judgement, leftOver, mismatchSoFar } from "./judgement.ts";
+import { BadRequestError, parseReply, sinceBaseline } from "./observation.ts";
 import type { Prediction } from "./prediction.ts";
 
 /** What the guest was like before a scenario, and must be like after it. */
@@ -24,12 +24,7 @@ export interface Condition {
 }
 
 /** How a scenario went. */
-export interface Execution {
-  readonly verdict: AttemptVerdict;
-  /** The step that the verdict is about, and what was done in it; not for match. */
-  readonly stepIndex?: number | undefined;
-  readonly actionText?: string;
-  readonly difference?: Difference;
+export interface Execution extends Judgement {
   /** What happened, where it is no difference. */
   readonly reason?: string;
   /** What the kernel said when it crashed, complained or hung. */
@@ -139,7 +134,11 @@ export async function execute(
     }
     const judged = judge(prediction, observed);
     const isFine = judged.verdict === "match" || judged.verdict === "known";
-    return { ...judged, ...(isFine ? leftOver(prediction, condition, before) : {}), condition };
+    return {
+      ...judged,
+      ...(isFine ? leftOver(prediction, condition.lockedPages - before.lockedPages) : {}),
+      condition,
+    };
   } catch (error) {
     if (error instanceof GuestLost) {
       // What befell us is no excuse for what the kernel had got wrong before.
@@ -202,16 +201,6 @@ function requireInjected(requests: readonly Request[], replies: readonly string[
   }
 }
 
-/**
- * What differed before the probe was at a loss, which may be why it was: what a kernel refuses to open has no handle
- * that later requests could name.
- */
-function mismatchSoFar(prediction: Prediction, observed: readonly Answer[]): Execution | undefined {
-  const actions = prediction.actions.slice(0, observed.length);
-  const judged = judge({ ...prediction, actions }, observed);
-  return judged.verdict === "mismatch" ? judged : undefined;
-}
-
 /** What a kernel that lives on complained about, and at which step. */
 function complaint(scenario: Scenario, log: readonly string[]): Partial<Execution> {
   const earlier = beforeComplaint(log);
@@ -256,58 +245,5 @@ function lost(
     reason: error.message,
     console: error.console,
     ...(stepIndex === undefined ? {} : { stepIndex, actionText: text }),
-  };
-}
-
-/**
- * Compares with what is right and with what this kernel version is known to do. Doing what is right is never
- * an alarm; a mismatch is told against the prediction that held longer.
- */
-function judge(prediction: Prediction, observed: readonly Answer[]): Execution {
-  const right = firstDifference(prediction, observed, "right");
-  if (!right) return { verdict: "match" };
-  const real = firstDifference(prediction, observed, "real");
-  if (!real) return { verdict: "known", ...where(prediction, right) };
-  const later = right.actionIndex > real.actionIndex ? right : real;
-  const told = where(prediction, later);
-  const cannotPrepare = told.stepIndex === undefined && observed[later.actionIndex]?.errno !== null;
-  return { verdict: cannotPrepare ? "harness-fault" : "mismatch", ...told };
-}
-
-/** An answer that is not the predicted one, and which one it is. */
-interface Departure {
-  readonly actionIndex: number;
-  readonly difference: Difference;
-}
-
-/** A departure for the user to read. */
-function where({ actions }: Prediction, { actionIndex, difference }: Departure) {
-  const { action, stepIndex } = actions[actionIndex] ?? {};
-  return { stepIndex, actionText: action?.text ?? "", difference };
-}
-
-function firstDifference(
-  prediction: Prediction,
-  observed: readonly Answer[],
-  mode: "right" | "real",
-): Departure | undefined {
-  for (const [actionIndex, predictedAction] of prediction.actions.entries()) {
-    const answer = observed[actionIndex];
-    if (!answer) throw new RangeError(`no answer to action ${actionIndex}`);
-    const found = difference(predictedAction[mode], answer);
-    if (found) return { actionIndex, difference: found };
-  }
-  return undefined;
-}
-
-/** Locked memory that stays where none should, or not as much as the known fault leaves. */
-function leftOver(prediction: Prediction, after: Condition, before: Condition): Partial<Execution> {
-  const pages = after.lockedPages - before.lockedPages;
-  if (pages === 0n) return {};
-  if (pages === prediction.leakedPages) return { verdict: "known" };
-  return {
-    verdict: "mismatch",
-    actionText: "close everything",
-    difference: { predicted: `vmlck=${hex(prediction.leakedPages)}`, observed: `vmlck=${hex(pages)}` },
   };
 }
