@@ -139,16 +139,20 @@ void command_engine(const struct request *request)
 	}
 	memory_watch();
 	processes_tell("watch");
-	engine->fd = device->fd;
-	engine->kind = kind_of(engine);
-	engine->container = container->serial;
-	engine->iova = iova;
-	engine->memory = working_memory(container, iova);
-	if (!engine->kind || !engine->memory) {
-		reply_bad(engine->kind ? "no working memory for" : "moves no data:", device->name);
+
+	struct engine made = *engine;
+
+	made.device = device->serial;
+	made.fd = device->fd;
+	made.kind = kind_of(&made);
+	made.container = container->serial;
+	made.iova = iova;
+	made.memory = working_memory(container, iova);
+	if (!made.kind || !made.memory) {
+		reply_bad(made.kind ? "no working memory for" : "moves no data:", device->name);
 		return;
 	}
-	engine->device = device->serial;
+	*engine = made;
 	let_access_memory(engine);
 	reply_result(engine->kind->start(engine));
 }
@@ -231,8 +235,12 @@ void command_dma(const struct request *request)
 		reply_error(EIO);
 		return;
 	}
-	look_for_written(&(struct transfer){ transfer.number, transfer.container, transfer.iova, is_write ? transfer.size : 0 },
-			 &finding);
+
+	struct transfer written = transfer;
+
+	if (!is_write)
+		written.size = 0;
+	look_for_written(&written, &finding);
 	reply_ok();
 	reply_finding(is_write ? "landed" : "seen", &finding);
 	if (is_write)
