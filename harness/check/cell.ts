@@ -144,11 +144,11 @@ class CellRun {
   }
 
   /** Makes a booted guest ready for scenarios. */
-  async #makeReady(guest: Guest, { table }: GuestPlan): Promise<ReadyGuest> {
+  async #makeReady(guest: Guest, { tables = [] }: GuestPlan): Promise<ReadyGuest> {
     const failed = guest.greeting.modulesFailed;
     if (failed.length > 0) throw new CannotTestError(`the guest could not load ${failed.join(", ")}`);
     requireVersion(guest, this.#plan.kernelVersion);
-    if (table) await requireTable(guest, table);
+    for (const table of tables) await requireTable(guest, table);
     const numbers = await takeDevices(guest, this.#target.groups);
     const condition = conditionOf(await guest.ask("reset"));
     const log = await guest.kernelLog();

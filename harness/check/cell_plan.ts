@@ -8,8 +8,8 @@ import type { OwnTable } from "./firmware_tables.ts";
 
 /** What a guest is started with, and what it must then show. */
 export interface GuestPlan extends QemuPlan {
-  /** A table of firmware that it has otherwise than QEMU makes it. */
-  readonly table?: OwnTable;
+  /** Tables of firmware that it has otherwise than QEMU makes them. */
+  readonly tables?: readonly OwnTable[];
 }
 
 /** Everything that a cell needs, ready to go. */

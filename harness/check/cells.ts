@@ -4,6 +4,7 @@ import type { QemuPreview } from "../components/preview.ts";
 import { kernelSpecFor } from "../components/spec.ts";
 import type { Architecture, Context, Kernel as WholeKernel } from "../components/types.ts";
 import { CannotTestError } from "../errors.ts";
+import { unseenBy } from "../machine/acpi/firmware.ts";
 import type { Machine } from "../machine/machine.ts";
 import { unsupported } from "../machine/qemu_args.ts";
 import { coverPairs } from "../matrix/cover_pairs.ts";
@@ -154,7 +155,7 @@ function whyNoCell(kernel: KernelFacts, qemu: QemuPreview, machine: Machine): st
   }
   const missing = kernel.config && missingOption(kernel.config, machine);
   if (missing !== undefined) return `${kernel.spec} is built without ${missing}`;
-  return unsupported(machine, versionOf("QEMU", qemu));
+  return unseenBy(machine, versionOf("kernel", kernel)) ?? unsupported(machine, versionOf("QEMU", qemu));
 }
 
 /** @throws CannotTestError for a kernel or QEMU whose version tells nothing */

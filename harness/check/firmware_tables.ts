@@ -9,7 +9,7 @@ import { CannotTestError } from "../errors.ts";
 import { Guest, type GuestLimits } from "../guest/guest.ts";
 import { archive } from "../guest/initramfs.ts";
 import type { QemuPlan } from "../guest/qemu_process.ts";
-import { firmwareTable } from "../machine/acpi/firmware.ts";
+import { type FirmwareTable, firmwareTables } from "../machine/acpi/firmware.ts";
 import { TableError } from "../machine/acpi/table.ts";
 import type { Machine } from "../machine/machine.ts";
 import { parseReply } from "./observation.ts";
@@ -28,14 +28,25 @@ export interface OwnTable {
 }
 
 /** The part of an initramfs from which kernels take tables: uncompressed, and in front of all else. */
-export const tableArchive = ({ signature, bytes }: OwnTable): Uint8Array<ArrayBuffer> =>
-  archive([{ path: `kernel/firmware/acpi/${signature.toLowerCase()}.aml`, data: bytes }]);
+export const tablesArchive = (tables: readonly OwnTable[]): Uint8Array<ArrayBuffer> =>
+  archive(tables.map(({ signature, bytes }) => ({
+    path: `kernel/firmware/acpi/${signature.toLowerCase()}.aml`,
+    data: bytes,
+  })));
+
+/** A table to change, and what QEMU gives the machine. */
+interface FoundTable {
+  readonly table: FirmwareTable;
+  readonly qemus: Uint8Array;
+}
+
+const fileOf = ({ signature }: FirmwareTable): string => `${signature}.aml`;
 
 /** Where tables come from; what a QEMU makes of a machine is read once. */
 export class FirmwareTables {
   readonly #context: Context;
   readonly #limits: GuestLimits;
-  readonly #read = new Map<string, Promise<Uint8Array>>();
+  readonly #read = new Map<string, Promise<FoundTable[]>>();
 
   constructor(limits: GuestLimits, context: Context) {
     this.#limits = limits;
@@ -43,69 +54,82 @@ export class FirmwareTables {
   }
 
   /**
-   * The table that a machine has of its own; undefined when QEMU's will do.
+   * The tables that a machine has of its own; none when QEMU's will do.
    * @param plan the guest as it is without
    * @throws CannotTestError when QEMU has no such table, or one that nothing can be added to; GuestLost
    */
-  async of(machine: Machine, qemu: QemuBuild, plan: QemuPlan): Promise<OwnTable | undefined> {
-    const table = firmwareTable(machine);
-    if (!table) return undefined;
-    const { signature } = table;
-    const qemus = await this.#qemus(signature, machine, qemu, plan);
-    try {
-      return { signature, bytes: table.override(qemus), qemus };
-    } catch (error) {
-      if (!(error instanceof TableError)) throw error;
-      const what = `what QEMU ${qemu.spec} gives machine ${machine.name} as ${signature}`;
-      throw new CannotTestError(`${what} can't be added to: ${error.message}`, { cause: error });
-    }
+  async of(machine: Machine, qemu: QemuBuild, plan: QemuPlan): Promise<OwnTable[]> {
+    const tables = firmwareTables(machine);
+    if (tables.length === 0) return [];
+    const found = await this.#qemus(tables, machine, qemu, plan);
+    return found.map((table) => changed(table, machine, qemu));
   }
 
   async #qemus(
-    signature: string,
+    tables: readonly FirmwareTable[],
     machine: Machine,
     qemu: QemuBuild,
     plan: QemuPlan,
-  ): Promise<Uint8Array> {
-    const key = JSON.stringify([signature, qemu.spec, machine.name]);
+  ): Promise<FoundTable[]> {
+    const key = JSON.stringify([qemu.spec, machine.name]);
     // That another kernel didn't get as far as to tell is no fault of this one.
     const known = await this.#read.get(key)?.catch(() => undefined);
     if (known) return known;
-    const read = this.#fromCache(signature, machine, qemu, plan);
+    const read = this.#fromCache(tables, machine, qemu, plan);
     this.#read.set(key, read);
     return await read;
   }
 
   /** A QEMU of somebody's own may be another one tomorrow: what it says isn't kept. */
   async #fromCache(
-    signature: string,
+    tables: readonly FirmwareTable[],
     machine: Machine,
     qemu: QemuBuild,
     plan: QemuPlan,
-  ): Promise<Uint8Array> {
-    if (qemu.packages.length === 0) return await this.#ask(signature, plan);
+  ): Promise<FoundTable[]> {
+    if (qemu.packages.length === 0) return await this.#ask(tables, plan);
     const { machineArgs, firmware } = plan;
-    const file = `${signature}.aml`;
+    const signatures = tables.map(({ signature }) => signature);
     const { directory } = await ensureEntry<null>(this.#context, {
       kind: "firmware",
-      label: `${signature}-${qemu.version}-${machine.name}`,
+      label: `${signatures.join("-")}-${qemu.version}-${machine.name}`,
       inputs: { qemu: qemu.packages, machineArgs, firmware: firmware ?? null },
       packages: [],
       fill: async (directory) => {
-        this.#context.progress(`reading the ${signature} table that QEMU ${qemu.spec} gives ${machine.name}`);
-        await Deno.writeFile(join(directory, file), await this.#ask(signature, plan));
+        this.#context.progress(
+          `reading the ${signatures.join(" and ")} that QEMU ${qemu.spec} gives ${machine.name}`,
+        );
+        for (const { table, qemus } of await this.#ask(tables, plan)) {
+          await Deno.writeFile(join(directory, fileOf(table)), qemus);
+        }
         return { data: null, required: "all" };
       },
     });
-    return await Deno.readFile(join(directory, file));
+    return await Promise.all(
+      tables.map(async (table) => ({ table, qemus: await Deno.readFile(join(directory, fileOf(table))) })),
+    );
   }
 
   /** Boots a guest with the tables that QEMU makes. */
-  async #ask(signature: string, plan: QemuPlan): Promise<Uint8Array> {
+  async #ask(tables: readonly FirmwareTable[], plan: QemuPlan): Promise<FoundTable[]> {
     const artifactsDir = join(plan.artifactsDir, "qemus-tables");
     await Deno.mkdir(artifactsDir, { recursive: true });
     await using guest = await Guest.boot({ ...plan, artifactsDir }, this.#limits, this.#context.signal);
-    return await readTable(guest, signature);
+    const found: FoundTable[] = [];
+    for (const table of tables) found.push({ table, qemus: await readTable(guest, table.signature) });
+    return found;
+  }
+}
+
+/** @throws CannotTestError when nothing can be added to QEMU's table */
+function changed({ table, qemus }: FoundTable, machine: Machine, qemu: QemuBuild): OwnTable {
+  const { signature } = table;
+  try {
+    return { signature, bytes: table.override(qemus), qemus };
+  } catch (error) {
+    if (!(error instanceof TableError)) throw error;
+    const what = `what QEMU ${qemu.spec} gives machine ${machine.name} as ${signature}`;
+    throw new CannotTestError(`${what} can't be added to: ${error.message}`, { cause: error });
   }
 }
 

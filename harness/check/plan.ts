@@ -15,11 +15,11 @@ import type { Accelerator, QemuPlan } from "../guest/qemu_process.ts";
 import { firmwareParameters } from "../machine/acpi/firmware.ts";
 import type { Machine } from "../machine/machine.ts";
 import { machineArgs } from "../machine/qemu_args.ts";
-import { hasSeveralSmmus } from "../machine/virt.ts";
+import { needsTables } from "../machine/virt.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import type { CellPlan, GuestPlan } from "./cell_plan.ts";
 import { type Cell, settleCells, versionOf, type Wish } from "./cells.ts";
-import { FirmwareTables, tableArchive } from "./firmware_tables.ts";
+import { FirmwareTables, tablesArchive } from "./firmware_tables.ts";
 import { GuestKit, readReplacement } from "./guest_kit.ts";
 
 /** What a run is asked to do. */
@@ -140,23 +140,23 @@ async function firmwareOf(
   machine: Machine,
   context: Context,
 ): Promise<Pick<QemuPlan, "firmware">> {
-  if (hasSeveralSmmus(machine)) return { firmware: await resolveUefi(context) };
+  if (needsTables(machine)) return { firmware: await resolveUefi(context) };
   const isQuick = arch === "amd64" && directory !== undefined && machine.bridges.length === 0;
   return isQuick ? { firmware: QUICK_FIRMWARE } : {};
 }
 
-/** The same guest with the machine's own table, if it has one. */
+/** The same guest with the machine's own tables, if it has any. */
 async function guestPlan(
   plain: QemuPlan,
   machine: Machine,
   qemu: QemuBuild,
   tables: FirmwareTables,
 ): Promise<GuestPlan> {
-  const table = await tables.of(machine, qemu, plain);
-  if (!table) return plain;
+  const own = await tables.of(machine, qemu, plain);
+  if (own.length === 0) return plain;
   const { initramfs, kernelParameters } = plain;
-  await Deno.writeFile(initramfs, concatenatedArchives(tableArchive(table), await Deno.readFile(initramfs)));
-  return { ...plain, kernelParameters: [...kernelParameters, ...firmwareParameters(machine)], table };
+  await Deno.writeFile(initramfs, concatenatedArchives(tablesArchive(own), await Deno.readFile(initramfs)));
+  return { ...plain, kernelParameters: [...kernelParameters, ...firmwareParameters(machine)], tables: own };
 }
 
 function toPlan(

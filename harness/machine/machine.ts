@@ -63,7 +63,7 @@ const ENTRY: z.ZodType<Entry> = z.strictObject({
   devices: z.lazy(() => z.array(ENTRY)).optional().describe("What is behind the bridge"),
   reserved: FIRMWARE_REGIONS
     .describe(
-      "What firmware reserves for it: 0x40000000..0x4000ffff unity (or exclusion; on intel, rmrr, of a bridge for all behind it)",
+      "What firmware reserves for it: 0x40000000..0x4000ffff unity (or exclusion; on intel, rmrr, of a bridge for all behind it; on smmuv3, rmr or rmr-relaxable)",
     ),
 }).describe("A device, or a bridge and what is behind it");
 
@@ -94,9 +94,6 @@ export const MACHINE_SCHEMA = z.strictObject({
   const kinds: readonly string[] = IOMMU_KINDS[arch];
   if (!kinds.includes(iommu.kind)) {
     fault(["iommu", "kind"], `no ${arch} board has one; write ${kinds.join(" or ")}`);
-  }
-  if (arch === "arm64" && iommu.kind !== "virtio" && iommu.reserved.length > 0) {
-    fault(["iommu", "reserved"], "on arm64 only a virtio-iommu can be told its regions; leave it out");
   }
   if (takesRegions(document) && iommu.reserved.length > 0) {
     for (const [index, { device }] of devices.entries()) {
@@ -134,7 +131,7 @@ const virtioRegionsOf = (document: RegionsDocument) =>
 /** What a document says of firmware's regions. */
 function firmwareOf(document: RegionsDocument) {
   const { iommu: { kind, "address-bits": bits }, devices, "memory-mib": memoryMib } = document;
-  const reserved = document.arch === "arm64" ? [] : document.iommu.reserved;
+  const reserved = takesRegions(document) ? [] : document.iommu.reserved;
   const places = placed(devices).map(({ entry, path, place }) => ({
     ...entry,
     path,

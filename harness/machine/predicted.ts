@@ -126,15 +126,19 @@ const RELAXABLE: readonly DeviceKind[] = ["qemu-xhci", "bochs-display"];
 /**
  * What firmware's tables reserve for a function. AMD's driver calls every region direct, exclusions too, whatever the
  * access. VT-d's takes a region of a bridge for one of all behind it, and lets devices off that need it for booting
- * only. [spec §9.2, §9.3]
+ * only; an SMMU's lets off what the table does. [spec §9.2, §9.3, §9.6]
  */
 function firmwareRegions({ firmware, iommu, slots, bridges }: Machine, address: string): ReservedRegion[] {
   const place = [...slots, ...bridges].find((place) => allAddressesOf(place).includes(address));
   const isVtd = iommu.kind === "intel";
-  const isRelaxable = isVtd && place && !isBridge(place) && RELAXABLE.includes(place.device);
+  const isLetOff = isVtd && place && !isBridge(place) && RELAXABLE.includes(place.device);
   const ids = [address, ...(isVtd && place ? bridgesAbove(place).map(addressOf) : [])].map(deviceId);
   return firmware.filter((region) => ids.some((id) => isFor(region, id)))
-    .map(({ start, last }) => ({ start, last, kind: isRelaxable ? "direct-relaxable" : "direct" }));
+    .map(({ start, last, kind }) => ({
+      start,
+      last,
+      kind: isLetOff || kind === "rmr-relaxable" ? "direct-relaxable" : "direct",
+    }));
 }
 
 function bridgesAbove(place: Place): Bridge[] {

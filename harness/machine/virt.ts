@@ -15,12 +15,16 @@ export type InterruptController = "its" | "v2m" | "none";
 export const interruptController = ({ iommu }: Pick<Machine, "iommu">): InterruptController =>
   iommu.reserved.length > 0 ? "none" : iommu.interruptRemapping ? "its" : "v2m";
 
-/**
- * Whether every root bus has an SMMU of its own: with a single root bus the board has one. Only ACPI can tell a kernel
- * which is whose, and only UEFI passes it on. [QEMU: docs/system/arm/virt.rst; hw/arm/smmuv3.c]
- */
+/** Whether every root bus has an SMMU of its own: with a single root bus the board has one. [QEMU: hw/arm/smmuv3.c] */
 export const hasSeveralSmmus = ({ iommu, bridges }: Pick<Machine, "iommu" | "bridges">): boolean =>
   iommu.kind === "smmuv3" && bridges.some(({ kind }) => kind === "pxb-pcie");
+
+/**
+ * Whether the kernel must learn from tables what a device tree can't say: which of several SMMUs is whose, and what
+ * firmware reserves. Only UEFI passes them on. [QEMU: docs/system/arm/virt.rst]
+ */
+export const needsTables = (machine: Pick<Machine, "iommu" | "bridges" | "firmware">): boolean =>
+  hasSeveralSmmus(machine) || (machine.iommu.kind === "smmuv3" && machine.firmware.length > 0);
 
 /** The SMMU of a root bus, as a device: it walks both stages, as the board's own does since 9.1. */
 export const smmuOf = (bus: string): string =>

@@ -20,7 +20,10 @@ class Archive implements Lookup<KernelFacts, QemuPreview> {
 
   readonly kernel = async (spec: string): Promise<KernelFacts> => {
     this.asked.push(spec);
-    const options = ["CONFIG_ARM_SMMU_V3", "CONFIG_INTEL_IOMMU", "CONFIG_AMD_IOMMU", "CONFIG_VIRTIO_IOMMU"];
+    const options = [
+      ...["CONFIG_ARM_SMMU_V3", "CONFIG_INTEL_IOMMU", "CONFIG_AMD_IOMMU", "CONFIG_VIRTIO_IOMMU"],
+      "CONFIG_ACPI_TABLE_UPGRADE",
+    ];
     const has = options.filter((option) => option !== "CONFIG_VIRTIO_IOMMU" || spec !== "debian:6.1");
     const config = new Map(has.map((option) => [option, "y"]));
     const arch = spec.endsWith("@arm64") ? "arm64" : "amd64";
@@ -98,6 +101,22 @@ t.test("a kernel that is named for one architecture is for no machine of another
     undefined,
     "debian:6.12@arm64 is for arm64, the machine is amd64",
     "debian:6.12@amd64 is for amd64, the machine is arm64",
+    undefined,
+  ]);
+});
+
+t.test("a kernel that doesn't see what the machine's firmware reserves", async (t) => {
+  const machines = parseMachines(
+    "machine: m\narch: arm64\niommu: { kind: smmuv3 }\n" +
+      "devices: [{ slot: 3, reserved: [0x50000000..0x5000ffff rmr] }]\n",
+    "m.yaml",
+  );
+  const archive = new Archive();
+  const cells = machines.flatMap((machine) =>
+    ["debian:5.10", "debian:6.12"].map((kernel) => ({ kernel, qemu: "debian:7.2", machine }))
+  );
+  t.same((await archive.settle({ cells })).map(({ skip }) => skip), [
+    "kernels before 6.0 don't look for reserved memory ranges in an IORT table",
     undefined,
   ]);
 });

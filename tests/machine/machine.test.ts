@@ -126,7 +126,7 @@ const FIRMWARE_FAULTS: readonly [text: string, message: RegExp][] = [
   [amd("40000000..4000ffff unity"), /: write START\.\.LAST KIND, such as 0x40000000\.\.0x4000ffff unity$/],
   [
     amd(UNITY, "0x40000000..0x4000ffff reserved"),
-    /:2:62: iommu\.reserved\.1: no region is called reserved; there are rmrr, unity, exclusion$/,
+    /:2:62: iommu\.reserved\.1: no region is called reserved; there are rmrr, unity, exclusion, rmr, rmr-relaxable$/,
   ],
   [
     amd("0x40000000..0x3fffffff unity"),

@@ -1,8 +1,10 @@
 /** The board of arm64 machines: QEMU's arguments and the world. [spec §9.4, §9.5, §10, §19] */
 import t from "#tap";
+import { firmwareParameters, unseenBy } from "../../harness/machine/acpi/firmware.ts";
 import { machineArgs, unsupported } from "../../harness/machine/qemu_args.ts";
 import { membershipsOf, predictedGroups } from "../../harness/machine/predicted.ts";
 import { parseMachines } from "../../harness/machine/machine.ts";
+import { needsTables } from "../../harness/machine/virt.ts";
 import { hex } from "../../harness/model/range_list.ts";
 import { regionText } from "../../harness/model/reserved.ts";
 import { machineWith, version } from "./machines.ts";
@@ -156,6 +158,47 @@ t.test("groups behind different SMMUs never share a domain; the bus itself may h
   t.same(sorted("7.3.4"), [...groups, ["0000:00:07.0"]].sort());
 });
 
+t.test("an SMMU's ranges are direct unless the table says that they needn't stay", async (t) => {
+  const machine = machineWith(
+    "{ kind: smmuv3, reserved: [0x60000000..0x6000ffff rmr for 00:04.1] }",
+    `[slot: 2, { slot: 3, reserved: [0x50000000..0x5000ffff rmr, 0x90000000..0x9000ffff rmr-relaxable] },
+      { slot: 4, functions: 2 }, { slot: 5, device: qemu-xhci, reserved: [0x50000000..0x5000ffff rmr] },
+      { slot: 6, reserved: [0x50000000..0x5000ffff rmr-relaxable] }]`,
+    "arm64",
+  );
+  const groups = predictedGroups(machine, { kernel: version("6.1.192"), qemu: version("10.0.13") });
+  t.same(
+    groups.map(({ reserved, requiresDirect }) => [
+      ...reserved.map(regionText).filter((text) => text.includes("direct")),
+      requiresDirect,
+    ]),
+    [
+      [false],
+      ["0x50000000..0x5000ffff:direct", "0x90000000..0x9000ffff:direct-relaxable", true],
+      ["0x60000000..0x6000ffff:direct", true],
+      ["0x50000000..0x5000ffff:direct", true],
+      ["0x50000000..0x5000ffff:direct-relaxable", false],
+    ],
+  );
+  t.equal(unseenBy(machine, version("6.0")), undefined);
+  t.match(
+    unseenBy(machine, version("5.19.17")),
+    /^kernels before 6\.0 don't look for reserved memory ranges/,
+  );
+  t.equal(unseenBy(arm(SMMU), version("5.10.262")), undefined);
+});
+
+t.test("what has ranges of its own starts from tables, and needs no kernel parameters", async (t) => {
+  const withRanges = machineWith(
+    "{ kind: smmuv3 }",
+    "[{ slot: 3, reserved: [0x50000000..0x5000ffff rmr] }]",
+    "arm64",
+  );
+  t.equal(needsTables(withRanges), true);
+  t.equal(needsTables(arm(SMMU)), false);
+  t.same(firmwareParameters(withRanges), []);
+});
+
 t.test("what an SMMU says of nesting", async (t) => {
   const nesting = (kernel: string, qemu: string) =>
     predictedGroups(arm(SMMU), { kernel: version(kernel), qemu: version(qemu) })[0]?.iommu.nesting;
@@ -167,6 +210,8 @@ t.test("what an SMMU says of nesting", async (t) => {
 const machine = (iommu: string, devices = TESTDEV, arch = "arm64") =>
   `machine: m\narch: ${arch}\niommu: ${iommu}\ndevices: ${devices}\n`;
 const withRegion = (text: string) => machine(`{ kind: virtio, reserved: [${text}] }`);
+const RANGE = "0x50000000..0x5000ffff rmr for 00:03.0";
+const withRange = (text: string) => machine(`{ kind: smmuv3, reserved: [${text}] }`);
 const many = (count: number) =>
   Array.from(
     { length: count },
@@ -180,9 +225,38 @@ const FAULTS: readonly [text: string, message: RegExp][] = [
     /^m\.yaml:3:16: iommu\.kind: no amd64 board has one; write intel or amd or virtio$/,
   ],
   [machine("{ kind: smmuv3, address-bits: 48 }"), /^m\.yaml:3:38: iommu\.address-bits: leave it out;/],
+  [withRange("0x0..0xffff msi"), /no region is called msi; there are rmrr, .*, rmr, rmr-relaxable$/],
   [
-    machine(`{ kind: smmuv3, reserved: ["0x0..0xfff msi"] }`),
-    /^m\.yaml:3:34: iommu\.reserved: on arm64 only a virtio-iommu can be told its regions; leave it out$/,
+    withRange(`${RANGE.replace("rmr", "rmrr")}`),
+    /no table of smmuv3 tells of rmrr; write rmr or rmr-relaxable$/,
+  ],
+  [
+    withRange("0x50001000..0x50002fff rmr for 00:03.0"),
+    /^m\.yaml:3:35: iommu\.reserved\.0: tables tell of whole pages of 64 KiB; write 0x50000000\.\.0x5000ffff$/,
+  ],
+  [withRange("0x50000000..0x5000ffff rmr"), /an rmr is for devices; write for 00:03\.0, or for/],
+  [
+    withRange("0x50000000..0x5000ffff rmr-relaxable"),
+    /an rmr-relaxable is for devices; write for 00:03\.0, or for/,
+  ],
+  [withRange("0x50000000..0x5000ffff rmr r for 00:03.0"), /leave out r; a table can say that of unity only$/],
+  [withRange("0x50000000..0x5000ffff rmr for 00:09.0"), /the machine has no such device; /],
+  [
+    withRange("0x4fff0000..0x5000ffff rmr for 00:03.0"),
+    /the guest's memory is 0x40000000\.\.0x4fffffff; write addresses above, or below 0x10000$/,
+  ],
+  [
+    withRange("0x8000000..0x80fffff rmr for 00:03.0"),
+    /devices have 0x10000\.\.0x3fffffff; write addresses below or above$/,
+  ],
+  [withRange("0x8000000000..0x800000ffff rmr for 00:03.0"), /devices have 0x4000000000\.\.0xffffffffff; /],
+  [
+    withRange("0x100000000000..0x10000000ffff rmr for 00:03.0"),
+    /it ends above 0xfffffffffff, which the IOMMU can't map; write lower addresses$/,
+  ],
+  [
+    machine("{ kind: virtio }", "[{ slot: 3, device: pci-testdev, reserved: [0x50000000..0x5000ffff rmr] }]"),
+    /^m\.yaml:4:\d+: devices\.0\.reserved\.0: no table tells of regions of virtio; leave it out$/,
   ],
   [
     withRegion("0x2000..0x1fff reserved"),

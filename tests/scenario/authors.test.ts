@@ -6,6 +6,7 @@ import { assignGroups, type Target, whyNot } from "../../harness/check/assignmen
 import { predict, type Prediction } from "../../harness/check/prediction.ts";
 
 import type { Machine } from "../../harness/machine/machine.ts";
+import { unseenBy } from "../../harness/machine/acpi/firmware.ts";
 import { predictedGroups } from "../../harness/machine/predicted.ts";
 import { unsupported } from "../../harness/machine/qemu_args.ts";
 import { DEVIATIONS, isFrom } from "../../harness/model/semantics.ts";
@@ -76,10 +77,11 @@ const PLATFORMS = [
 /** For machines that need it. */
 const NEWEST_QEMU = "11.1.3";
 
-/** Where a machine can be had: kernels before 6.12 lack the driver of a virtio-iommu. */
+/** Where a machine can be had: kernels before 6.12 lack the driver of a virtio-iommu, older ones see no RMR. */
 function platformsOf(machine: Machine): (readonly [kernel: string, qemu: string])[] {
   const kernels = PLATFORMS.filter(([kernel]) =>
-    machine.iommu.kind !== "virtio" || isFrom(version(kernel), "6.12")
+    (machine.iommu.kind !== "virtio" || isFrom(version(kernel), "6.12")) &&
+    unseenBy(machine, version(kernel)) === undefined
   );
   const possible = kernels.filter(([, qemu]) => unsupported(machine, version(qemu)) === undefined);
   if (possible.length > 0) return possible;

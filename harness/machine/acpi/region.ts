@@ -3,9 +3,9 @@ import { hex, type Range } from "../../model/range_list.ts";
 
 /**
  * What tables call such a region: `rmrr` in VT-d's DMAR, `unity` (mapped one to one) and `exclusion` (not translated
- * at all) in AMD's IVRS.
+ * at all) in AMD's IVRS, `rmr` (mapped one to one) and `rmr-relaxable` (until a driver has the device) in Arm's IORT.
  */
-export const FIRMWARE_KINDS = ["rmrr", "unity", "exclusion"] as const;
+export const FIRMWARE_KINDS = ["rmrr", "unity", "exclusion", "rmr", "rmr-relaxable"] as const;
 export type FirmwareKind = typeof FIRMWARE_KINDS[number];
 
 /** What a device may do in a region. */

@@ -29,31 +29,46 @@ export interface Fault {
 const KINDS: Readonly<Record<string, readonly FirmwareKind[]>> = {
   intel: ["rmrr"],
   amd: ["unity", "exclusion"],
+  smmuv3: ["rmr", "rmr-relaxable"],
 };
 
-/** Each takes some 20 of the 2048 characters of a kernel's command line, see memory.ts. [kernel: COMMAND_LINE_SIZE] */
+/** On x86 each takes some 20 of the 2048 characters of a kernel's command line, see firmware.ts. [kernel: COMMAND_LINE_SIZE] */
 const MAX_REGIONS = 32;
 
-const PAGE = 0x1000n;
+/** What kernels take without a complaint. [kernel: iort_get_rmrs] */
+const granuleKib = (kind: string): bigint => (kind === "smmuv3" ? 64n : 4n);
 const upTo = (bits: number): bigint => (1n << BigInt(bits)) - 1n;
 
 /**
- * How far a region may reach. AMD's addresses end where QEMU's four levels do; VT-d's, where the machine doesn't say,
- * with the narrowest that a QEMU has. [spec §10]
+ * How far a region may reach. AMD's addresses end where QEMU's four levels do, an SMMU maps to no more than 44 bits;
+ * VT-d's, where the machine doesn't say, end with the narrowest that a QEMU has. [spec §10; QEMU: SMMU_IDR5_OAS]
  */
 const lastAddress = ({ kind, addressBits }: Surroundings): bigint =>
-  upTo(kind === "amd" ? 48 : addressBits ?? 39);
+  upTo(kind === "amd" ? 48 : kind === "smmuv3" ? 44 : addressBits ?? 39);
 
-/** No kernel uses the first 64 KiB: BIOSes do as they like there. [kernel: trim_bios_range, reserve_real_mode] */
+/**
+ * No kernel uses the first 64 KiB: BIOSes do as they like there, UEFI has its code there.
+ * [kernel: trim_bios_range, reserve_real_mode; QEMU: hw/arm/virt.c]
+ */
 const BIOS: Range = { start: 0n, last: 0xffffn };
 
 /** From the configuration space of PCI Express to the end of 4 GiB. [QEMU: MCH_HOST_BRIDGE_PCIEXBAR_DEFAULT] */
-const DEVICES: Range = { start: 0xb000_0000n, last: 0xffff_ffffn };
+const Q35_DEVICES: Range = { start: 0xb000_0000n, last: 0xffff_ffffn };
 
-/** Memory below and above the devices. [QEMU: pc_q35_init] */
-function memoryOf({ memoryMib }: Surroundings): Range[] {
+/** Below the memory, and from 256 GiB on. [QEMU: base_memmap and extended_memmap of hw/arm/virt.c] */
+const VIRT_DEVICES: readonly Range[] = [
+  { start: 0x1_0000n, last: 0x3fff_ffffn },
+  { start: 0x40_0000_0000n, last: 0xff_ffff_ffffn },
+];
+
+const devicesOf = ({ kind }: Surroundings): readonly Range[] =>
+  kind === "smmuv3" ? VIRT_DEVICES : [Q35_DEVICES];
+
+/** Memory between the devices of a virt board; below and above those of a q35. [QEMU: pc_q35_init] */
+function memoryOf({ kind, memoryMib }: Surroundings): Range[] {
   const bytes = BigInt(memoryMib) << 20n;
-  const below = bytes < DEVICES.start ? bytes : 0x8000_0000n;
+  if (kind === "smmuv3") return [{ start: 0x4000_0000n, last: 0x4000_0000n + bytes - 1n }];
+  const below = bytes < Q35_DEVICES.start ? bytes : 0x8000_0000n;
   const above = bytes - below;
   const all = [{ start: 0n, last: below - 1n }];
   return above === 0n ? all : [...all, { start: 1n << 32n, last: (1n << 32n) + above - 1n }];
@@ -78,7 +93,7 @@ export function readRegions(
     }
   }
   const [first] = written.slice(MAX_REGIONS);
-  if (first) {
+  if (first && around.kind !== "smmuv3") {
     faults.push({
       path: first.path,
       message: `more than ${MAX_REGIONS} regions don't fit a kernel's command line; write fewer`,
@@ -105,12 +120,13 @@ function faultOf(region: FirmwareRegion, around: Surroundings): string | undefin
     return `no table of ${around.kind} tells of ${kind}; write ${kinds.join(" or ")}`;
   }
   if (access !== "rw" && kind !== "unity") return `leave out ${access}; a table can say that of unity only`;
-  if (start % PAGE !== 0n || (last + 1n) % PAGE !== 0n) {
-    const whole = { start: start - start % PAGE, last: last - last % PAGE + PAGE - 1n };
-    return `tables tell of whole pages of 4 KiB; write ${rangeText(whole)}`;
+  const granule = granuleKib(around.kind) << 10n;
+  if (start % granule !== 0n || (last + 1n) % granule !== 0n) {
+    const whole = { start: start - start % granule, last: last - last % granule + granule - 1n };
+    return `tables tell of whole pages of ${granuleKib(around.kind)} KiB; write ${rangeText(whole)}`;
   }
-  if (devices === undefined && around.kind === "intel") {
-    return "an rmrr is for devices; write for 00:03.0, or for 00:03.0..00:04.7, behind it";
+  if (devices === undefined && around.kind !== "amd") {
+    return `an ${kind} is for devices; write for 00:03.0, or for 00:03.0..00:04.7, behind it`;
   }
   if (devices && devices.last < devices.first) {
     return "the last device is before the first; write first..last";
@@ -125,9 +141,8 @@ function faultOf(region: FirmwareRegion, around: Surroundings): string | undefin
 }
 
 function placeFault(region: Range, around: Surroundings): string | undefined {
-  if (overlaps(region, DEVICES)) {
-    return `devices have ${rangeText(DEVICES)}; write addresses below or above`;
-  }
+  const devices = devicesOf(around).find((devices) => overlaps(devices, region));
+  if (devices) return `devices have ${rangeText(devices)}; write addresses below or above`;
   const memory = memoryOf(around).find((memory) => overlaps(memory, region));
   if (memory && !contains(BIOS, region)) {
     return `the guest's memory is ${rangeText(memory)}; write addresses above, or below ${

@@ -59,14 +59,14 @@ export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
 const sum = (table: Uint8Array): number => table.reduce((total, byte) => (total + byte) & 0xff, 0);
 
 /**
- * The structures of a table.
- * @throws TableError for another table, a wrong length or checksum, a structure that doesn't end where the next begins
+ * Reads what every table begins with.
+ * @param leastBytes as long as it must be
+ * @throws TableError for another table, a wrong length or checksum
  */
-export function structuresOf(table: Uint8Array, layout: Layout): Structure[] {
-  const { signature, bodyOffset } = layout;
+export function requireSound(table: Uint8Array, signature: string, leastBytes = HEADER_BYTES): DataView {
   const found = new TextDecoder().decode(table.subarray(0, signature.length));
   if (found !== signature) throw new TableError(`${JSON.stringify(found)} is no ${signature} table`);
-  if (table.length < Math.max(HEADER_BYTES, bodyOffset)) {
+  if (table.length < leastBytes) {
     throw new TableError(`a ${signature} table has more than ${table.length} bytes`);
   }
   const view = new DataView(table.buffer, table.byteOffset, table.byteLength);
@@ -75,6 +75,16 @@ export function structuresOf(table: Uint8Array, layout: Layout): Structure[] {
     throw new TableError(`the ${signature} table of ${table.length} bytes says that it has ${length}`);
   }
   if (sum(table) !== 0) throw new TableError(`the checksum of the ${signature} table is wrong`);
+  return view;
+}
+
+/**
+ * The structures of a table.
+ * @throws TableError for another table, a wrong length or checksum, a structure that doesn't end where the next begins
+ */
+export function structuresOf(table: Uint8Array, layout: Layout): Structure[] {
+  const { signature, bodyOffset } = layout;
+  const view = requireSound(table, signature, bodyOffset);
   const structures: Structure[] = [];
   let at = bodyOffset;
   while (at < table.length) {
@@ -92,16 +102,19 @@ export function structuresOf(table: Uint8Array, layout: Layout): Structure[] {
 const brokenAt = (signature: string, offset: number): string =>
   `the ${signature} table has no structure at byte ${offset} that ends within it`;
 
-/**
- * The table with other structures, and an OEM revision one higher: kernels let a table of the initrd replace the
- * firmware's only if it is newer. [kernel: acpi_table_initrd_override]
- */
-export function withStructures(
+/** The table with other structures, newer than it was. */
+export const withStructures = (
   table: Uint8Array,
   { bodyOffset }: Layout,
   structures: readonly Structure[],
-): Uint8Array<ArrayBuffer> {
-  const whole = joined([table.subarray(0, bodyOffset), ...structures.map(({ bytes }) => bytes)]);
+): Uint8Array<ArrayBuffer> =>
+  renewed(joined([table.subarray(0, bodyOffset), ...structures.map(({ bytes }) => bytes)]));
+
+/**
+ * Writes into a changed table its length, its checksum, and an OEM revision one higher: kernels let a table of the
+ * initrd replace the firmware's only if it is newer. [kernel: acpi_table_initrd_override]
+ */
+export function renewed(whole: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const view = new DataView(whole.buffer);
   view.setUint32(LENGTH_OFFSET, whole.length, true);
   const revision = view.getUint32(OEM_REVISION_OFFSET, true);

@@ -1,9 +1,17 @@
-/** Tables as QEMU makes them, for the machines intel-rmrr and amd-ivmd. */
+/** Tables as QEMU makes them, for the machines intel-rmrr, amd-ivmd, smmuv3-rmr and (two) smmuv3-two. */
 import { resolve } from "node:path";
 
 const FOLDER = resolve(import.meta.dirname ?? ".", "../../recorded/acpi");
 
-export function recorded(name: "dmar-10.0.13" | "ivrs-10.0.13" | "ivrs-7.2.22"): Uint8Array<ArrayBuffer> {
+export type RecordedName =
+  | "dmar-10.0.13"
+  | "dsdt-10.0.13"
+  | "iort-10.0.13"
+  | "iort-two-11.1.3"
+  | "ivrs-10.0.13"
+  | "ivrs-7.2.22";
+
+export function recorded(name: RecordedName): Uint8Array<ArrayBuffer> {
   return Uint8Array.fromHex(Deno.readTextFileSync(resolve(FOLDER, `${name}.hex`)).replaceAll("\n", ""));
 }
 
