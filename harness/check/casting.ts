@@ -92,11 +92,14 @@ const isLike = (group: MachineGroup, need: GroupNeeds): boolean =>
 const hasDevice = ({ kinds, isPluggable }: MachineGroup, { device, pluggable }: GroupNeeds): boolean =>
   (!pluggable || isPluggable) && (device === undefined || kinds.includes(device));
 
-function lack({ is, device, devices }: GroupNeeds, needs: Needs): string {
+function lack({ is, device, devices, pluggable }: GroupNeeds, needs: Needs): string {
   if (is !== undefined) return `needs a device named ${is}`;
   const alike = [...needs.values()].filter((need) =>
-    need.is === undefined && need.devices === devices && (device === undefined || need.device === device)
+    need.is === undefined && need.devices === devices && (device === undefined || need.device === device) &&
+    (!pluggable || need.pluggable)
   );
+  const groups = alike.length === 1 ? "a group" : `${alike.length} groups`;
+  const members = devices === "one" ? "one device" : "several devices";
   const kind = device === undefined ? "" : `, ${device}`;
-  return `needs ${alike.length} groups of ${devices} devices${kind}`;
+  return `needs ${groups} of ${members}${kind}${pluggable ? ", to be unplugged" : ""}`;
 }

@@ -29,12 +29,13 @@ const CONDITIONS: readonly [lines: string, iommu: string, why: string | undefine
   ['when: { kernel: ["<6.12.117"] }', INTEL, "needs a kernel <6.12.117"],
   ['when: { kernel: ["<7.3", ">=6.12.118"] }', INTEL, "needs a kernel >=6.12.118"],
   ["groups: { A: {}, B: {}, C: { devices: several } }", INTEL, undefined],
-  ["groups: { A: {}, B: {}, C: {} }", INTEL, "needs 3 groups of one devices"],
+  ["groups: { A: {}, B: {}, C: {} }", INTEL, "needs 3 groups of one device"],
+  ["groups: { A: {}, B: { pluggable: true } }", INTEL, "needs a group of one device, to be unplugged"],
   ["groups: { A: { is: unity } }", INTEL, "needs a device named unity"],
   [
     "groups: { A: { device: lsi53c895a }, B: {} }",
     INTEL,
-    "needs 1 groups of one devices, lsi53c895a",
+    "needs a group of one device, lsi53c895a",
   ],
   [
     "groups: { A: { devices: several }, B: { devices: several } }",

@@ -66,7 +66,7 @@ t.test("where nothing has to be pretended no module is needed", async (t) => {
 t.test("groups of which nothing is said are behind one IOMMU", async (t) => {
   const scenario = scenarioOf("groups: { A: {}, B: {} }", STEPS);
   t.equal(whyNot(scenario, targetOf()), undefined);
-  t.equal(whyNot(scenario, twoIommus()), "needs 2 groups of one devices");
+  t.equal(whyNot(scenario, twoIommus()), "needs 2 groups of one device");
 });
 
 t.test("who asks for a device by its name gets it, whatever it is behind", async (t) => {

@@ -199,7 +199,7 @@ t.test("conditions say why a scenario doesn't fit a machine", async (t) => {
     t.equal(scenario && whyNot(scenario, target()), why, when);
   }
   const [greedy] = parseScenarios(header("groups: { A: {}, B: {}, C: {} }\nsteps: [info]"), FILE, "seed");
-  t.equal(greedy && whyNot(greedy, target()), "needs 3 groups of one devices");
+  t.equal(greedy && whyNot(greedy, target()), "needs 3 groups of one device");
 });
 
 t.test("the faults are those of a ConfigError, whose position can be used", async (t) => {
