@@ -1,13 +1,8 @@
 /** What can't be had of the entries of a machine file: slots, bridges, keys and names that don't go together. */
+import type { Fault } from "./fault.ts";
 import { groupsOf } from "./grouping.ts";
 import { type Entry, layOut, placed } from "./layout.ts";
 import { addressOf, type BridgeKind, isBridge } from "./topology.ts";
-
-/** A fault, and where it stands below `devices`. */
-export interface Fault {
-  readonly path: readonly (string | number)[];
-  readonly message: string;
-}
 
 /** Which slots a bus has, and what fits them. */
 interface BusRules {

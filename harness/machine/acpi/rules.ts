@@ -1,5 +1,6 @@
 /** What regions a machine's firmware can reserve: what fits its tables, its memory, its IOMMU and its command line. */
 import { contains, hex, overlaps, type Range, rangeText } from "../../model/range_list.ts";
+import type { Fault } from "../fault.ts";
 import { type FirmwareKind, type FirmwareRegion, isFor, parseFirmwareRegion } from "./region.ts";
 
 /** A machine as far as firmware's regions depend on it. */
@@ -17,12 +18,6 @@ export interface Written {
   readonly text: string;
   readonly path: readonly (string | number)[];
   readonly owner: readonly number[] | undefined;
-}
-
-/** A fault, and where it is written. */
-export interface Fault {
-  readonly path: readonly (string | number)[];
-  readonly message: string;
 }
 
 /** What the IOMMU's table knows. */
