@@ -1,5 +1,6 @@
 /** What doesn't go together in a machine file: board, IOMMU, devices and regions. */
 import type { DeviceKind } from "../model/world.ts";
+import { SOUTHBRIDGE_SLOT } from "./board.ts";
 import type { Fault } from "./fault.ts";
 import { faultsOf } from "./layout_rules.ts";
 import type { MachineDocument } from "./machine_document.ts";
@@ -10,9 +11,6 @@ const IOMMU_KINDS = { amd64: ["intel", "amd", "virtio"], arm64: ["smmuv3", "virt
 
 /** Devices without message-signalled interrupts, which a board that can't deliver them takes. */
 const WITHOUT_MSI: readonly DeviceKind[] = ["pci-testdev", "lsi53c895a"];
-
-/** PCI device number of what the harness adds to an AMD machine, see qemu_args.ts. */
-const SOUTHBRIDGE_SLOT = 0x14;
 
 /** What is wrong with a document whose parts are right by themselves; nothing when there can be such a machine. */
 export function machineFaults(document: MachineDocument): Fault[] {

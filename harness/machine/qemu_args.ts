@@ -2,6 +2,7 @@
 import { isFrom } from "../model/semantics.ts";
 import type { KernelVersion } from "../model/version.ts";
 import type { DeviceKind } from "../model/world.ts";
+import { SOUTHBRIDGE_SLOT } from "./board.ts";
 import type { Machine } from "./machine.ts";
 import { joined, onOff } from "./option.ts";
 import { type Bridge, busOf, functionsAt, type Place, type Slot, type Topology } from "./topology.ts";
@@ -11,15 +12,10 @@ import { virtioIommuDevice } from "./virtio_regions.ts";
 /** QEMU's versions compare like the kernel's. */
 type Version = KernelVersion;
 
-/**
- * QEMU's IVRS says that the I/O APIC is part of a southbridge at 00:14.0, where QEMU has nothing. Kernels that
- * look there (7.3 does) turn interrupt remapping off unless they find an SMBus controller. A block device
- * without a disk can be given that class.
- * [kernel: check_sb_ioapic; QEMU: AMDVI_IOAPIC_SB_DEVID; seen on guests of 7.3.4]
- */
+/** What kernels take for an SMBus controller: a block device without a disk can be given that class. */
 const SOUTHBRIDGE = [
   ...["-blockdev", "driver=null-co,node-name=nothing,size=512"],
-  ...["-device", "virtio-blk-pci,addr=14,class=0x0c05,drive=nothing"],
+  ...["-device", `virtio-blk-pci,addr=${SOUTHBRIDGE_SLOT.toString(16)},class=0x0c05,drive=nothing`],
 ];
 
 /** Arguments for the QEMU of the machine's architecture. */
