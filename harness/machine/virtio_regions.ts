@@ -5,6 +5,7 @@ import { isFrom } from "../model/semantics.ts";
 import type { KernelVersion } from "../model/version.ts";
 import type { Machine } from "./machine.ts";
 import { joined } from "./option.ts";
+import { writtenRange } from "./written_range.ts";
 
 /** In the order of the device's own numbers. [virtio specification, struct virtio_iommu_probe_resv_mem] */
 const KINDS = ["reserved", "msi"] as const satisfies readonly ReservedKind[];
@@ -59,13 +60,8 @@ function parseRegion(text: string): ReservedRegion {
   if (kind === undefined) {
     throw new RangeError(`a virtio-iommu has no kind ${kindText}; write reserved or msi`);
   }
-  const [start, last] = [BigInt(startText.replaceAll("_", "")), BigInt(lastText.replaceAll("_", ""))];
-  if (start > U64_MAX || last > U64_MAX) throw new RangeError("an address has 64 bits");
-  if (last < start) {
-    throw new RangeError(
-      `${hex(start)}..${hex(last)} ends before it starts; write start..last with last ≥ start`,
-    );
-  }
+  const { start, last } = writtenRange(startText, lastText);
+  if (last > U64_MAX) throw new RangeError("an address has 64 bits; write lower ones");
   if (last - start === U64_MAX) {
     throw new RangeError(
       "kernels refuse a region of all addresses, and the device gets no group; leave some out",

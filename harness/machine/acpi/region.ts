@@ -1,5 +1,6 @@
 /** Regions that firmware reserves for devices, as machine files write them: `0x40000000..0x4000ffff unity`. */
-import { hex, type Range } from "../../model/range_list.ts";
+import type { Range } from "../../model/range_list.ts";
+import { writtenRange } from "../written_range.ts";
 
 /**
  * What tables call such a region: `rmrr` in VT-d's DMAR, `unity` (mapped one to one) and `exclusion` (not translated
@@ -48,15 +49,8 @@ export function parseFirmwareRegion(text: string): FirmwareRegion {
   if (!isKind(kind)) {
     throw new RangeError(`no region is called ${kind}; there are ${FIRMWARE_KINDS.join(", ")}`);
   }
-  const [start, last] = [numberOf(startText), numberOf(lastText)];
-  if (last < start) {
-    throw new RangeError(
-      `${hex(start)}..${hex(last)} ends before it starts; write start..last with last ≥ start`,
-    );
-  }
   return {
-    start,
-    last,
+    ...writtenRange(startText, lastText),
     kind,
     access: access === undefined ? "rw" : access.toLowerCase() as Access,
     devices: first === undefined || final === undefined
@@ -66,8 +60,6 @@ export function parseFirmwareRegion(text: string): FirmwareRegion {
 }
 
 const isKind = (word: string): word is FirmwareKind => FIRMWARE_KINDS.some((kind) => kind === word);
-
-const numberOf = (text: string): bigint => BigInt(text.replaceAll("_", ""));
 
 /** The number by which tables and hardware know `0000:00:03.0`, or `00:03.0`. */
 export function deviceId(address: string): number {
