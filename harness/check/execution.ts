@@ -12,8 +12,10 @@ import { clearRegionsAction, failCollectionAction, INJECTION_FAULTS } from "../s
 import { disableHugepagesAction, dmaEntryLimitAction } from "../scenario/steps/parameter.ts";
 import { clearPlacesAction, PLACEMENT_FAULTS } from "../scenario/steps/placement.ts";
 import { judge, type Judgement, leftOver, mismatchSoFar } from "./judgement.ts";
+import { mark, stepAt } from "./mark.ts";
 import { BadRequestError, parseReply, sinceBaseline } from "./observation.ts";
 import type { Prediction } from "./prediction.ts";
+import { strayFault } from "./stray_fault.ts";
 
 /** What the guest was like before a scenario, and must be like after it. */
 export interface Condition {
@@ -57,16 +59,13 @@ const NO_HOST: Host = ({ kind, group }) => {
   throw new RangeError(`${kind} ${group}: this guest's machine stays as it is`);
 };
 
-/** How the line in the kernel log begins that marks a step. */
-const marker = (scenario: Scenario, stepIndex: number): string => `${scenario.id} step ${stepIndex + 1} `;
-
 /** All requests of a scenario. Markers in the kernel log tell which step a message belongs to. */
 function requestsOf(scenario: Scenario, prediction: Prediction): Request[] {
   const requests: Request[] = [{ own: `say ${scenario.id}` }];
   let marked: number | undefined;
   for (const [actionIndex, { action, stepIndex }] of prediction.actions.entries()) {
     if (stepIndex !== marked && stepIndex !== undefined) {
-      requests.push({ own: `mark ${marker(scenario, stepIndex)}${scenario.steps[stepIndex]?.text}` });
+      requests.push({ own: `mark ${mark(scenario, stepIndex)}${scenario.steps[stepIndex]?.text}` });
       marked = stepIndex;
     }
     requests.push({ action, actionIndex });
@@ -134,11 +133,10 @@ export async function execute(
     }
     const judged = judge(prediction, observed);
     const isFine = judged.verdict === "match" || judged.verdict === "known";
-    return {
-      ...judged,
-      ...(isFine ? leftOver(prediction, condition.lockedPages - before.lockedPages) : {}),
-      condition,
-    };
+    if (!isFine) return { ...judged, condition };
+    const fault = strayFault(scenario, prediction, observed, log);
+    if (fault) return { verdict: "mismatch", ...fault, condition };
+    return { ...judged, ...leftOver(prediction, condition.lockedPages - before.lockedPages), condition };
   } catch (error) {
     if (error instanceof GuestLost) {
       // What befell us is no excuse for what the kernel had got wrong before.
@@ -203,10 +201,7 @@ function requireInjected(requests: readonly Request[], replies: readonly string[
 
 /** What a kernel that lives on complained about, and at which step. */
 function complaint(scenario: Scenario, log: readonly string[]): Partial<Execution> {
-  const earlier = beforeComplaint(log);
-  const stepIndex = scenario.steps.findLastIndex((_, index) =>
-    earlier.some((line) => line.includes(marker(scenario, index)))
-  );
+  const stepIndex = stepAt(scenario, beforeComplaint(log));
   return {
     console: excerpt(log),
     ...(stepIndex < 0 ? {} : { stepIndex, actionText: "the kernel's log tells" }),

@@ -1,3 +1,4 @@
+import type { RangeList } from "../model/range_list.ts";
 import type { Outcome, State } from "../model/state.ts";
 
 /** How the guest calls what scenarios give names to. */
@@ -30,6 +31,8 @@ interface Predictable {
   apply(state: State): Outcome;
   /** What it may change, and so what is read back and compared after it. */
   readonly changes: Changes;
+  /** I/O addresses that it makes a device access; the kernel may log those of them that are refused. */
+  readonly accesses?: RangeList;
 }
 
 /** One that the guest performs. */

@@ -32,6 +32,11 @@ const CONSOLES: Readonly<Record<string, Expected>> = {
   "no-init.log": { verdict: "probe-death", complaint: /Kernel panic - not syncing: No working init found/ },
   "warning.log": { verdict: "silent", complaint: /\] -+\[ cut here \]-+$/ },
   "out-of-memory.log": { verdict: "silent" },
+  "refused-smmuv3-7.3.log": { verdict: "silent" },
+  "refused-smmuv3.log": { verdict: "silent" },
+  "refused-virtio-iommu.log": { verdict: "silent" },
+  "refused-vt-d-5.10.log": { verdict: "silent" },
+  "refused-vt-d.log": { verdict: "silent" },
 };
 
 const linesOf = (name: string): string[] => Deno.readTextFileSync(join(RECORDED, name)).trimEnd().split("\n");

@@ -2,7 +2,8 @@
 import * as z from "zod";
 import { ENGINE_BYTES, moveData, startEngine, type Transfer } from "../../model/dma.ts";
 import { MAP_READ, MAP_WRITE } from "../../model/map.ts";
-import { hex } from "../../model/range_list.ts";
+import { rangeOf } from "../../model/mappings.ts";
+import { hex, type RangeList } from "../../model/range_list.ts";
 import type { Action } from "../action.ts";
 import { evaluate } from "../address.ts";
 import { ADDRESS, CONTAINER, DEFAULT_CONTAINER, GROUP } from "../schemas.ts";
@@ -20,7 +21,8 @@ const startAction = (group: string, container: string, iova: bigint): Action => 
   };
 };
 
-const transferAction = (group: string, transfer: Transfer): Action => {
+/** @param accesses what the device accesses for it, working memory included: that can be out of reach, too */
+const transferAction = (group: string, transfer: Transfer, accesses: RangeList): Action => {
   const { direction, iova, size } = transfer;
   const request = `dma ${handleOf(group)} ${direction} ${hex(iova)} ${hex(size)}`;
   return {
@@ -28,6 +30,7 @@ const transferAction = (group: string, transfer: Transfer): Action => {
     apply: (state) => moveData(state, group, handleOf(group), transfer),
     command: () => request,
     changes: "nothing",
+    accesses,
   };
 };
 
@@ -60,11 +63,14 @@ export const dmaStep = defineStep(
   }).refine(({ write, read }) => (write === undefined) !== (read === undefined), {
     message: "write where the device writes or where it reads: write: 0x1000, or read: 0x1000",
   }),
-  function* ({ group, write, read, size }, { symbols }) {
-    yield transferAction(group, {
+  function* ({ group, write, read, size }, { symbols, state }) {
+    const transfer: Transfer = {
       direction: write === undefined ? "read" : "write",
       iova: evaluate(write ?? read ?? 0n, symbols),
       size: evaluate(size, symbols),
-    });
+    };
+    const engine = state().engines.get(handleOf(group));
+    const working = engine ? [rangeOf({ iova: engine.iova, size: ENGINE_BYTES })] : [];
+    yield transferAction(group, transfer, [rangeOf(transfer), ...working]);
   },
 );
