@@ -1,15 +1,11 @@
 // deadline: 400 s
 /** Guests of another architecture than this machine's, with kernels, compilers and QEMU for it. */
 import t from "#tap";
-import { planRun } from "../../harness/check/plan.ts";
-import { rehearse } from "../../harness/check/rehearsal.ts";
-import { runCells } from "../../harness/check/run.ts";
-import { loadAllScenarios, loadMachinesNamed, loadPins } from "../../harness/cli/configs.ts";
-import { defaultCacheDir } from "../../harness/components/cache.ts";
+import { loadAllScenarios } from "../../harness/cli/configs.ts";
 import type { QemuPlan } from "../../harness/guest/qemu_process.ts";
-import type { Event } from "../../harness/report/events.ts";
 import { complaintsOf, run, runGuests } from "./command.ts";
 import { outDir } from "./out_dir.ts";
+import { plannedCell, playCell } from "./planned_cell.ts";
 import { deviationsIn, failuresOf } from "./tap_output.ts";
 
 /** A third of the standard flavour's size, and all that is needed is in it. */
@@ -36,32 +32,10 @@ t.test("what holds on amd64 holds on arm64", async (t) => {
 });
 
 t.test("a region that isn't as foretold is seen before any scenario", async (t) => {
-  const { qemu, "qemu-instead": instead } = await loadPins();
-  const [machine] = await loadMachinesNamed(["virtio-iommu-regions"]);
-  if (!machine) throw new Error("no machine");
-  const plans = await planRun({
-    cells: [{ kernel: KERNEL, qemu, machine }],
-    coversPairs: false,
-    instead: { [qemu]: instead },
-    scenarios: (await loadAllScenarios()).slice(0, 1),
-    modules: [],
-    accelerator: "auto",
-    repeatedOptions: [],
-    outDir: await outDir(t),
-    limits: { bootTimeoutMs: 60_000, replyTimeoutMs: 20_000 },
-    retries: 0,
-  }, { cacheDir: defaultCacheDir(), progress: () => {} });
-  const events: Event[] = [];
-  const exitCode = await runCells({
-    cells: rehearse(
-      plans.map((plan) => ({ ...plan, guestPlan: async (dir) => aByteMore(await plan.guestPlan(dir)) })),
-      () => {},
-    ),
-    jobs: 1,
-    commandLine: [],
-    version: "",
-    signal: new AbortController().signal,
-    emit: (event) => events.push(event),
+  const plan = await plannedCell(t, KERNEL, "virtio-iommu-regions", (await loadAllScenarios()).slice(0, 1));
+  const { exitCode, events } = await playCell({
+    ...plan,
+    guestPlan: async (dir) => aByteMore(await plan.guestPlan(dir)),
   });
   t.equal(exitCode, 1);
   t.match(events.find(({ type }) => type === "world-checked"), {

@@ -3,11 +3,7 @@
 import t from "#tap";
 import type { GuestPlan } from "../../harness/check/cell_plan.ts";
 import { type OwnTable, tablesArchive } from "../../harness/check/firmware_tables.ts";
-import { planRun } from "../../harness/check/plan.ts";
-import { rehearse } from "../../harness/check/rehearsal.ts";
-import { runCells } from "../../harness/check/run.ts";
-import { loadAllScenarios, loadAllSuites, loadMachinesNamed, loadPins } from "../../harness/cli/configs.ts";
-import { defaultCacheDir } from "../../harness/components/cache.ts";
+import { loadAllScenarios, loadAllSuites } from "../../harness/cli/configs.ts";
 import { concatenatedArchives } from "../../harness/guest/initramfs.ts";
 import { withIvmds } from "../../harness/machine/acpi/ivrs.ts";
 import { parseFirmwareRegion } from "../../harness/machine/acpi/region.ts";
@@ -16,6 +12,7 @@ import { selectScenarios } from "../../harness/scenario/suite.ts";
 import { runGuests } from "./command.ts";
 import { GONE } from "./gone.ts";
 import { outDir } from "./out_dir.ts";
+import { plannedCell, playCell } from "./planned_cell.ts";
 import { deviationsIn, failuresOf } from "./tap_output.ts";
 
 const MACHINES = [
@@ -65,40 +62,11 @@ async function runWith(
   t: Parameters<typeof outDir>[0],
   change: (table: OwnTable) => OwnTable,
 ): Promise<{ exitCode: number; events: Event[] }> {
-  const { qemu, "qemu-instead": instead } = await loadPins();
-  const cells = (await loadMachinesNamed(["amd-ivmd"])).map((machine) => ({
-    kernel: "debian:6.12",
-    qemu,
-    machine,
-  }));
-  const plans = await planRun({
-    cells,
-    coversPairs: false,
-    instead: { [qemu]: instead },
-    scenarios: scenarios.slice(0, 1),
-    modules: [],
-    accelerator: "auto",
-    repeatedOptions: [],
-    outDir: await outDir(t),
-    limits: { bootTimeoutMs: 60_000, replyTimeoutMs: 20_000 },
-    retries: 0,
-  }, { cacheDir: defaultCacheDir(), progress: () => {} });
-  const events: Event[] = [];
-  const exitCode = await runCells({
-    cells: rehearse(
-      plans.map((plan) => ({
-        ...plan,
-        guestPlan: async (dir) => await exchanged(await plan.guestPlan(dir), change),
-      })),
-      () => {},
-    ),
-    jobs: 1,
-    commandLine: [],
-    version: "",
-    signal: new AbortController().signal,
-    emit: (event) => events.push(event),
+  const plan = await plannedCell(t, "debian:6.12", "amd-ivmd", scenarios.slice(0, 1));
+  return await playCell({
+    ...plan,
+    guestPlan: async (dir) => await exchanged(await plan.guestPlan(dir), change),
   });
-  return { exitCode, events };
 }
 
 /** The initramfs with another table in front. */

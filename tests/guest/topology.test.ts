@@ -1,14 +1,10 @@
 // deadline: 120 s
 /** Bridges, other drivers and hotplug in real guests; and a machine that is wired otherwise than it says. */
 import t from "#tap";
-import { planRun } from "../../harness/check/plan.ts";
-import { rehearse } from "../../harness/check/rehearsal.ts";
-import { runCells } from "../../harness/check/run.ts";
-import { loadAllScenarios, loadMachinesNamed, loadPins } from "../../harness/cli/configs.ts";
-import { defaultCacheDir } from "../../harness/components/cache.ts";
-import type { Event } from "../../harness/report/events.ts";
+import { loadAllScenarios, loadPins } from "../../harness/cli/configs.ts";
 import { runGuests } from "./command.ts";
 import { outDir } from "./out_dir.ts";
+import { plannedCell, playCell } from "./planned_cell.ts";
 import { deviationsIn, failuresOf } from "./tap_output.ts";
 
 const MACHINES = ["intel-topology", "amd-topology"];
@@ -39,35 +35,14 @@ t.test("the suite topology", async (t) => {
 });
 
 t.test("ports that isolate where they shouldn't: what shares a group differs", async (t) => {
-  const pins = await loadPins();
-  const machines = await loadMachinesNamed(["intel-no-acs"]);
-  const [plan] = await planRun({
-    cells: machines.map((machine) => ({ kernel: pins.kernel, qemu: pins.qemu, machine })),
-    coversPairs: false,
-    instead: { [pins.qemu]: pins["qemu-instead"] },
-    scenarios: (await loadAllScenarios()).slice(0, 1),
-    modules: [],
-    accelerator: "auto",
-    repeatedOptions: [],
-    outDir: await outDir(t),
-    limits: { bootTimeoutMs: 60_000, replyTimeoutMs: 10_000 },
-    retries: 0,
-  }, { cacheDir: defaultCacheDir(), progress: () => {} });
-  if (!plan) throw new Error("no cell");
+  const { kernel } = await loadPins();
+  const plan = await plannedCell(t, kernel, "intel-no-acs", (await loadAllScenarios()).slice(0, 1));
   const isolating = async (dir: string) => {
     const asItSays = await plan.guestPlan(dir);
     const machineArgs = asItSays.machineArgs.map((arg) => arg.replace(",disable-acs=on", ""));
     return { ...asItSays, machineArgs };
   };
-  const events: Event[] = [];
-  const exitCode = await runCells({
-    cells: rehearse([{ ...plan, guestPlan: isolating }], () => {}),
-    jobs: 1,
-    commandLine: [],
-    version: "0.0.0",
-    signal: new AbortController().signal,
-    emit: (event) => events.push(event),
-  });
+  const { exitCode, events } = await playCell({ ...plan, guestPlan: isolating });
   t.equal(exitCode, 1);
   t.match(events.filter(({ type }) => type === "world-checked"), [{
     verdict: "mismatch",
