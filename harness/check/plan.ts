@@ -40,6 +40,21 @@ const LOOKUP = { kernel: resolveKernel, qemu: resolveQemu, lackOfHeaders };
 
 type PlannedCell = Cell<Kernel, QemuBuild>;
 
+/** What the cells of a run have in common. */
+interface Shared {
+  readonly request: RunRequest;
+  readonly tables: FirmwareTables;
+  readonly context: Context;
+}
+
+/** What a guest is made from. */
+interface GuestParts {
+  readonly kit: GuestKit;
+  readonly qemu: QemuBuild;
+  readonly machine: Machine;
+  readonly accelerator: Accelerator;
+}
+
 /**
  * Firmware that does no more than a kernel needs, a tenth of a second faster than SeaBIOS. [QEMU: pc-bios/README]
  * It numbers buses otherwise, and leaves out those of further root buses, so that only SeaBIOS will do for bridges.
@@ -57,19 +72,19 @@ export async function planRun(request: RunRequest, context: Context): Promise<Ce
     const canBuildModules = lackOfModules === undefined;
     return [kernel.spec, new GuestKit(kernel, { replacements, canBuildModules }, context)];
   }));
-  const tables = new FirmwareTables(request.limits, context);
+  const shared = { request, tables: new FirmwareTables(request.limits, context), context };
   const accelerators = new Map<string, Accelerator>();
   const plans: CellPlan[] = [];
   for (const cell of cells) {
-    const { kernel, qemu, skip } = cell;
+    const { kernel, qemu, machine, skip } = cell;
     const kit = kits.get(kernel.spec);
     if (!kit) throw new RangeError("every kernel has a kit");
     const key = `${qemu.spec} ${qemu.arch}`;
     if (skip === undefined && !accelerators.has(key)) {
-      accelerators.set(key, await accelerate(request, kit, cell, context));
+      accelerators.set(key, await accelerate(shared, kit, cell));
     }
     const accelerator = accelerators.get(key) ?? "tcg";
-    plans.push(toPlan(request, kit, cell, accelerator, tables, plans.length + 1, context));
+    plans.push(toPlan(shared, cell, { kit, qemu, machine, accelerator }, plans.length + 1));
   }
   for (const [spec, kit] of kits) {
     const guests = cells.filter(({ kernel, skip }) => kernel.spec === spec && skip === undefined);
@@ -83,10 +98,9 @@ export async function planRun(request: RunRequest, context: Context): Promise<Ce
  * @throws UsageError where KVM is wanted for another architecture than this machine's
  */
 async function accelerate(
-  request: RunRequest,
+  { request, context }: Shared,
   kit: GuestKit,
   { qemu, machine }: PlannedCell,
-  context: Context,
 ): Promise<Accelerator> {
   if (machine.arch !== hostArchitecture) {
     if (request.accelerator === "kvm") {
@@ -99,7 +113,7 @@ async function accelerate(
     request.accelerator,
     qemu.spec,
     context.cacheDir,
-    () => plainPlan(kit, qemu, machine, "kvm", join(request.outDir, "kvm-proof"), context),
+    () => plainPlan({ kit, qemu, machine, accelerator: "kvm" }, join(request.outDir, "kvm-proof"), context),
   );
   context.progress(`accelerator ${accelerator} with QEMU ${qemu.spec}: ${reason}`);
   return accelerator;
@@ -107,10 +121,7 @@ async function accelerate(
 
 /** A guest of the machine with the firmware that QEMU makes for it. */
 async function plainPlan(
-  kit: GuestKit,
-  qemu: QemuBuild,
-  machine: Machine,
-  accelerator: Accelerator,
+  { kit, qemu, machine, accelerator }: GuestParts,
   artifactsDir: string,
   context: Context,
 ): Promise<QemuPlan> {
@@ -145,13 +156,14 @@ async function firmwareOf(
   return isQuick ? { firmware: QUICK_FIRMWARE } : {};
 }
 
-/** The same guest with the machine's own tables, if it has any. */
+/** A guest of the machine with the machine's own tables, if it has any. */
 async function guestPlan(
-  plain: QemuPlan,
-  machine: Machine,
-  qemu: QemuBuild,
-  tables: FirmwareTables,
+  parts: GuestParts,
+  artifactsDir: string,
+  { tables, context }: Shared,
 ): Promise<GuestPlan> {
+  const { machine, qemu } = parts;
+  const plain = await plainPlan(parts, artifactsDir, context);
   const own = await tables.of(machine, qemu, plain);
   if (own.length === 0) return plain;
   const { initramfs, kernelParameters } = plain;
@@ -160,14 +172,12 @@ async function guestPlan(
 }
 
 function toPlan(
-  request: RunRequest,
-  kit: GuestKit,
+  shared: Shared,
   { id, kernel, qemu, machine, skip, lackOfModules }: PlannedCell,
-  accelerator: Accelerator,
-  tables: FirmwareTables,
+  parts: GuestParts,
   number: number,
-  context: Context,
 ): CellPlan {
+  const { request } = shared;
   return {
     id,
     kernelSpec: kernel.spec,
@@ -182,10 +192,7 @@ function toPlan(
     artifactsDir: join(request.outDir, `${number}-${kernel.release}-${qemu.version}-${machine.name}`),
     limits: request.limits,
     retries: request.retries,
-    guestPlan: async (artifactsDir) => {
-      const plain = await plainPlan(kit, qemu, machine, accelerator, artifactsDir, context);
-      return await guestPlan(plain, machine, qemu, tables);
-    },
+    guestPlan: (artifactsDir) => guestPlan(parts, artifactsDir, shared),
     again: (scenario) =>
       [
         ...["deno", "task", "run", "--kernel", kernel.spec, "--qemu", qemu.spec, "--machine", machine.name],
