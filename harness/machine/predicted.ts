@@ -169,6 +169,7 @@ function predictedIommu(machine: Machine, platform: Platform): Iommu {
     locksDirectDevices: kind === "intel",
     readsWriteOnly: readsWriteOnly(kind, platform),
     survivesFaults: kind !== "amd" || !isFrom(platform.qemu, "11.0") || isFrom(platform.kernel, "6.6"),
+    confusesLastBytes: kind === "virtio",
     nesting: nesting(kind, platform),
   };
 }

@@ -1,5 +1,6 @@
 /** What devices can reach: the bytes that a transfer moves, and those that it must not touch. [spec §20] */
 import { type Answer, ok } from "./answer.ts";
+import { PAGE_SIZE } from "./constants.ts";
 import { HandleError } from "./lifecycle.ts";
 import { MAP_READ, MAP_WRITE } from "./map.ts";
 import { rangeOf } from "./mappings.ts";
@@ -56,7 +57,7 @@ export interface Transfer {
   readonly size: bigint;
 }
 
-/** Nothing else can be found out on this machine after what a device would do. */
+/** Nothing more can be found out in a guest after what a device would do: its kernel ends, or memory is damaged. */
 export class FatalFault extends Error {
   override name = "FatalFault";
 }
@@ -138,7 +139,7 @@ function permits(iommu: Iommu, access: number, direction: Direction): boolean {
  *
  * @returns `landed` or `seen`, the addresses that the bytes came to or from, and `strays`, which there are never any of
  * @throws HandleError for a transfer that the device can't do, or of which nothing could be told; FatalFault where the
- * kernel doesn't survive that something is refused
+ * kernel doesn't survive that something is refused, or the IOMMU misleads the transfer
  */
 export function moveData(state: State, group: string, device: string, transfer: Transfer): Outcome {
   const { direction, size } = transfer;
@@ -147,6 +148,9 @@ export function moveData(state: State, group: string, device: string, transfer: 
   const range = rangeOf(transfer);
   requireReach(state, group, range);
   requireUnits(state, group, transfer);
+  if (entryOf(state.world, group).iommu.confusesLastBytes && (range.start + 1n) % PAGE_SIZE === 0n) {
+    throw new FatalFault("needs an IOMMU that doesn't confuse the last byte of a page");
+  }
   const { engine, type1 } = engineOf(state, group, device);
   const { iommu } = entryOf(state.world, group);
   const within = state.cutOff.includes(group) ? [] : [...type1.stuck ?? [], ...type1.mappings];

@@ -23,6 +23,8 @@ export interface Iommu {
   readonly readsWriteOnly: boolean;
   /** The kernel comes to an end with the report of an access that was refused. [spec §19] */
   readonly survivesFaults: boolean;
+  /** An access that begins with the last byte of a page may be led to where the next page is. [spec §19] */
+  readonly confusesLastBytes: boolean;
   /** How the driver refuses a domain for nested translation, or what the domain that it grants translates. [spec §1.5] */
   readonly nesting: Errno | Range;
 }

@@ -216,6 +216,17 @@ t.test("nothing may be refused where the kernel doesn't survive it [§19]", asyn
   }
 });
 
+t.test("no access may begin with the last byte of a page where it would be misled [§19]", async (t) => {
+  const play = engine(
+    worldOf({ a: group(iommu("virtio", upTo(64), { confusesLastBytes: true }), [], { kinds: ["edu"] }) }),
+  );
+  maps(play, 0x40000n, 0x2000n);
+  t.equal(writes(play, 0x3fffen, 0x2002n), "ok landed=0x40000..0x41fff strays=-");
+  for (const [iova, size] of [[0x3ffffn, 1n], [0x40fffn, 2n], [0x41fffn, 1n]] as const) {
+    t.throws(() => writes(play, iova, size), FatalFault);
+  }
+});
+
 t.test("what old kernels unmap for the books only is still reached [§12 R1a, R1c]", async (t) => {
   const world = worldOf({ a: group(AMD, [], { kinds: ["edu"] }) });
   const TOP = U64_MAX - 0xfffn;

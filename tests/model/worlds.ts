@@ -24,6 +24,7 @@ export const iommu = (name: string, aperture: Range, more: Partial<Iommu> = {}):
   locksDirectDevices: false,
   readsWriteOnly: true,
   survivesFaults: true,
+  confusesLastBytes: false,
   nesting: "EINVAL",
   ...more,
 });
