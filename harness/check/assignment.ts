@@ -3,6 +3,7 @@ import { ConfigError } from "../config.ts";
 import { U64_MAX } from "../model/range_list.ts";
 import { isMsi, type ReservedRegion, sortRegions } from "../model/reserved.ts";
 import { entryOf } from "../model/state.ts";
+import type { DeviationName } from "../model/semantics.ts";
 import type { KernelVersion } from "../model/version.ts";
 import type { MachineGroup } from "../machine/predicted.ts";
 import type { Group, World } from "../model/world.ts";
@@ -33,6 +34,8 @@ export interface Target {
   /** Of the guest. */
   readonly memoryBytes: bigint;
   readonly version: KernelVersion;
+  /** The kernel's faults that predictions include; left out, those that its version is known for. */
+  readonly deviations?: ReadonlySet<DeviationName>;
   /** The kernel's options, such as CONFIG_BLK_DEV_RAM. */
   readonly options: { has(option: string): boolean };
   /** Why its guests have none of the modules in guests/, if so. */

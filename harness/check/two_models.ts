@@ -4,7 +4,7 @@ import { PAGE_SIZE } from "../model/constants.ts";
 import { brokenInvariants } from "../model/invariants.ts";
 import { pinnedPages } from "../model/locked_memory.ts";
 import { hex } from "../model/range_list.ts";
-import { deviationsOf, semanticsOf } from "../model/semantics.ts";
+import { type DeviationName, deviationsOf, semanticsOf } from "../model/semantics.ts";
 import { initialState, type Outcome, type State } from "../model/state.ts";
 import type { KernelVersion } from "../model/version.ts";
 import type { World } from "../model/world.ts";
@@ -41,9 +41,15 @@ export class TwoModels {
   readonly #mappableBytes: bigint;
   #actions: PredictedAction[] = [];
 
-  constructor(version: KernelVersion, world: World, memoryBytes: bigint) {
+  /** @param deviations the known faults; left out, those of the version */
+  constructor(
+    version: KernelVersion,
+    world: World,
+    memoryBytes: bigint,
+    deviations: ReadonlySet<DeviationName> = deviationsOf(version),
+  ) {
     this.right = initialState(semanticsOf(version, new Set()), world);
-    this.real = initialState(semanticsOf(version, deviationsOf(version)), world);
+    this.real = initialState(semanticsOf(version, deviations), world);
     this.#mappableBytes = memoryBytes / MAPPABLE_PART;
   }
 
@@ -52,6 +58,20 @@ export class TwoModels {
     const taken = this.#actions;
     this.#actions = [];
     return taken;
+  }
+
+  /** Does all of something or, where it throws, nothing of it. */
+  allOrNothing<T>(work: () => T): T {
+    const { right, real } = this;
+    const actionCount = this.#actions.length;
+    try {
+      return work();
+    } catch (error) {
+      this.right = right;
+      this.real = real;
+      this.#actions.length = actionCount;
+      throw error;
+    }
   }
 
   /**
