@@ -87,6 +87,22 @@ export function parseYaml<T>(text: string, shownAs: string, schema: z.ZodType<T>
   });
 }
 
+/**
+ * What a program has made, in the place of a document: all of it stands at the beginning of what isn't a file.
+ * @throws ConfigError for the first fault
+ */
+export function asLoaded<T>(whole: unknown, shownAs: string, schema: z.ZodType<T>): Loaded<T> {
+  const position = { file: shownAs, line: 1, column: 1 };
+  const parse = <U>(part: z.ZodType<U>, path: Path): U => {
+    const checked = part.safeParse(valueAt(whole, path));
+    if (checked.success) return checked.data;
+    const [issue] = checked.error.issues;
+    const where = [...path, ...(issue?.path ?? [])].map(String).join(".");
+    throw new ConfigError(position, `${where}: ${issue?.message ?? "is wrong"}`);
+  };
+  return { value: parse(schema, []), at: () => position, parse };
+}
+
 /** The first alias that stands for nothing. */
 function brokenAlias(document: Document.Parsed): Alias | undefined {
   let broken: Alias | undefined;

@@ -1,6 +1,14 @@
 /** Scenarios: named lists of steps, read from YAML. */
 import * as z from "zod";
-import { ConfigError, type Loaded, loadYaml, parseYaml, type Position, positionText } from "../config.ts";
+import {
+  asLoaded,
+  ConfigError,
+  type Loaded,
+  loadYaml,
+  parseYaml,
+  type Position,
+  positionText,
+} from "../config.ts";
 import { type Expectation, EXPECTATION_SHAPE, VERSION_BOUND } from "./expectation.ts";
 import { STEP_KINDS } from "./kinds.ts";
 import { hex } from "../model/range_list.ts";
@@ -91,6 +99,14 @@ export async function loadScenarios(file: string, shownAs: string, folder: strin
 /** The same for a text already at hand. */
 export const parseScenarios = (text: string, shownAs: string, folder: string): Scenario[] =>
   withoutDoubles(parseYaml(text, shownAs, SCENARIO_SCHEMA).map((document) => toScenario(document, folder)));
+
+/** One that a program has made: what the document would say, addresses as bigint. */
+export const scenarioFrom = (written: unknown, shownAs: string, folder: string): Scenario =>
+  toScenario(asLoaded(written, shownAs, SCENARIO_SCHEMA), folder);
+
+/** One step of such a scenario. */
+export const stepFrom = (written: unknown, shownAs: string): Step =>
+  toStep(asLoaded({ steps: [written] }, shownAs, z.unknown()), written, 0);
 
 /**
  * The scenarios as they are, of one file or of many.
