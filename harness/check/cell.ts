@@ -2,22 +2,20 @@
 import { join } from "node:path";
 import { positionText } from "../config.ts";
 import { CannotTestError } from "../errors.ts";
-import { complains, excerpt } from "../guest/console.ts";
 import { Guest } from "../guest/guest.ts";
 import { BootTimeout, GuestLost } from "../guest/guest_lost.ts";
 import type { QemuPlan } from "../guest/qemu_process.ts";
 import { membershipsOf } from "../machine/predicted.ts";
-import { compareVersions, type KernelVersion, parseVersion, versionText } from "../model/version.ts";
 import type { Event, ScenarioEnd } from "../report/events.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import type { Target } from "./assignment.ts";
 import { type Attempt, causeOf, passed, toldOf, verdictOf } from "./attempt.ts";
-import { type Condition, conditionOf, execute, type Execution } from "./execution.ts";
+import { execute, type Execution } from "./execution.ts";
 import type { CellPlan, GuestPlan } from "./cell_plan.ts";
-import { requireTable } from "./firmware_tables.ts";
 import { hotplug } from "./hotplug.ts";
 import type { Prepared, PreparedCell } from "./preparation.ts";
-import { checkWorld, type GroupNumbers, namesOf, takeDevices } from "./world_check.ts";
+import { makeReady, type ReadyGuest } from "./ready_guest.ts";
+import { checkWorld, namesOf } from "./world_check.ts";
 
 type Emit = (event: Event) => void;
 
@@ -25,13 +23,6 @@ type Emit = (event: Event) => void;
 interface Trial {
   readonly prepared: Prepared;
   readonly attempts: Attempt[];
-}
-
-/** A guest that has shown what it is. */
-interface ReadyGuest {
-  readonly guest: Guest;
-  readonly numbers: GroupNumbers;
-  condition: Condition;
 }
 
 /**
@@ -143,22 +134,15 @@ class CellRun {
     });
   }
 
-  /** Makes a booted guest ready for scenarios. */
-  async #makeReady(guest: Guest, { tables = [] }: GuestPlan): Promise<ReadyGuest> {
-    const failed = guest.greeting.modulesFailed;
-    if (failed.length > 0) throw new CannotTestError(`the guest could not load ${failed.join(", ")}`);
-    requireVersion(guest, this.#plan.kernelVersion);
-    for (const table of tables) await requireTable(guest, table);
-    const numbers = await takeDevices(guest, this.#target.groups);
-    const condition = conditionOf(await guest.ask("reset"));
-    const log = await guest.kernelLog();
+  async #makeReady(guest: Guest, plan: GuestPlan): Promise<ReadyGuest> {
+    const { ready, complaint } = await makeReady(guest, plan, this.#plan.kernelVersion, this.#target.groups);
     this.#emit({
       type: "guest-booted",
       cell: this.#plan.id,
       bootMs: Math.round(guest.bootMs),
-      ...(complains(log) ? { complaint: excerpt(log).join("\n") } : {}),
+      ...(complaint === undefined ? {} : { complaint }),
     });
-    return { guest, numbers, condition };
+    return ready;
   }
 
   async #checkWorld(ready: ReadyGuest): Promise<boolean> {
@@ -301,15 +285,4 @@ class CellRun {
       again: this.#plan.again(scenario.id),
     });
   }
-}
-
-/**
- * Debian's kernels tell their upstream version only in `uname -v`. [spec §0]
- * @throws CannotTestError when the guest runs another kernel than the one that was meant
- */
-function requireVersion({ greeting: { version, release } }: Guest, meant: KernelVersion): void {
-  const [, debian] = /Debian (\d+\.\d+\.\d+)/.exec(version) ?? [];
-  const running = parseVersion(debian ?? release);
-  if (running && compareVersions(running, meant) === 0) return;
-  throw new CannotTestError(`the guest runs ${release} (${version}), not ${versionText(meant)}`);
 }

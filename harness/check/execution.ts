@@ -50,7 +50,7 @@ function cleaning({ actions, hasModules }: Prediction): string[] {
 }
 
 /** A request to the probe or to the host: one of the harness's own, or a predicted action. */
-type Request = { readonly own: string } | { readonly action: AnyAction; readonly actionIndex: number };
+export type Request = { readonly own: string } | { readonly action: AnyAction; readonly actionIndex: number };
 
 /** Does something to the guest's machine, and replies as the probe would. */
 export type Host = (operation: HostOperation) => Promise<string>;
@@ -59,12 +59,15 @@ const NO_HOST: Host = ({ kind, group }) => {
   throw new RangeError(`${kind} ${group}: this guest's machine stays as it is`);
 };
 
-/** All requests of a scenario. Markers in the kernel log tell which step a message belongs to. */
-function requestsOf(scenario: Scenario, prediction: Prediction): Request[] {
+/**
+ * All requests of a scenario.
+ * @param areMarked whether the kernel log is to tell which step a message belongs to
+ */
+export function requestsOf(scenario: Scenario, prediction: Prediction, areMarked = true): Request[] {
   const requests: Request[] = [{ own: `say ${scenario.id}` }];
   let marked: number | undefined;
   for (const [actionIndex, { action, stepIndex }] of prediction.actions.entries()) {
-    if (stepIndex !== marked && stepIndex !== undefined) {
+    if (areMarked && stepIndex !== marked && stepIndex !== undefined) {
       requests.push({ own: `mark ${mark(scenario, stepIndex)}${scenario.steps[stepIndex]?.text}` });
       marked = stepIndex;
     }
@@ -95,9 +98,7 @@ async function send(
       const end = rest.findIndex(hostOperationOf);
       const batch = end < 0 ? rest : rest.slice(0, end);
       replies.push(
-        ...await guest.request(
-          batch.map((request) => "own" in request ? request.own : commandOf(request.action, names)),
-        ),
+        ...await guest.request(commandsOf(batch, names)),
       );
     }
     return replies;
@@ -108,8 +109,23 @@ async function send(
   }
 }
 
+/**
+ * The requests in the probe's words.
+ * @throws RangeError for what the host is to do
+ */
+export const commandsOf = (requests: readonly Request[], names: GuestNames): string[] =>
+  requests.map((request) => "own" in request ? request.own : commandOf(request.action, names));
+
 const hostOperationOf = (request: Request | undefined): HostOperation | undefined =>
   request && "action" in request && "host" in request.action ? request.action.host : undefined;
+
+/** What is played, and on what. */
+export interface Performance {
+  readonly scenario: Scenario;
+  readonly prediction: Prediction;
+  readonly requests: readonly Request[];
+  readonly before: Condition;
+}
 
 /** Sends all of a scenario and judges what comes back. Never throws for what the guest does. */
 export async function execute(
@@ -120,12 +136,29 @@ export async function execute(
   before: Condition,
   host: Host = NO_HOST,
 ): Promise<Execution> {
-  const requests = requestsOf(scenario, prediction);
+  const performance = { scenario, prediction, requests: requestsOf(scenario, prediction), before };
+  try {
+    const replies = await send(guest, performance.requests, names, host);
+    return conclude(performance, replies, await guest.kernelLog());
+  } catch (error) {
+    if (!(error instanceof GuestLost || error instanceof ProtocolError)) throw error;
+    return concludeEarly(performance, error);
+  }
+}
+
+/**
+ * Judges replies that all came.
+ * @param log lines of /dev/kmsg since the scenario began
+ */
+export function conclude(
+  performance: Performance,
+  replies: readonly string[],
+  log: readonly string[],
+): Execution {
+  const { scenario, prediction, requests, before } = performance;
   const observed: Answer[] = [];
   try {
-    const replies = await send(guest, requests, names, host);
     const condition = readReplies(requests, replies, before, observed);
-    const log = await guest.kernelLog();
     if (condition.taint !== before.taint || complains(log)) {
       const tainted = `its taint went from ${hex(before.taint)} to ${hex(condition.taint)}`;
       const reason = `the kernel complained; ${tainted}`;
@@ -138,16 +171,19 @@ export async function execute(
     if (fault) return { verdict: "mismatch", ...fault, condition };
     return { ...judged, ...leftOver(prediction, condition.lockedPages - before.lockedPages), condition };
   } catch (error) {
-    if (error instanceof GuestLost) {
-      // What befell us is no excuse for what the kernel had got wrong before.
-      const earlier = error.loss === "harness-fault"
-        ? mismatchSoFar(prediction, answersBefore(error, requests, before))
-        : undefined;
-      return earlier ? { ...earlier, reason: error.message } : lost(error, scenario, prediction, requests);
-    }
     if (!(error instanceof BadRequestError || error instanceof ProtocolError)) throw error;
     return mismatchSoFar(prediction, observed) ?? { verdict: "harness-fault", reason: error.message };
   }
+}
+
+/** Judges replies that didn't all come. What befell us is no excuse for what the kernel had got wrong before. */
+export function concludeEarly(performance: Performance, error: GuestLost | ProtocolError): Execution {
+  const { prediction } = performance;
+  if (error instanceof ProtocolError) return { verdict: "harness-fault", reason: error.message };
+  const earlier = error.loss === "harness-fault"
+    ? mismatchSoFar(prediction, answersBefore(performance, error))
+    : undefined;
+  return earlier ? { ...earlier, reason: error.message } : lost(performance, error);
 }
 
 /**
@@ -172,7 +208,7 @@ function readReplies(
 }
 
 /** The answers that came before the guest was lost, up to one that can't be read. */
-function answersBefore({ replies }: GuestLost, requests: readonly Request[], before: Condition): Answer[] {
+function answersBefore({ requests, before }: Performance, { replies }: GuestLost): Answer[] {
   const observed: Answer[] = [];
   try {
     readReplies(requests.slice(0, replies.length), replies, before, observed);
@@ -224,12 +260,7 @@ export function conditionOf(reply: string): Condition {
 const isHex = (value: string | undefined): value is string => /^0x[0-9a-f]+$/.test(value ?? "");
 
 /** A guest that was lost at an action, or soon after it. */
-function lost(
-  error: GuestLost,
-  scenario: Scenario,
-  prediction: Prediction,
-  requests: readonly Request[],
-): Execution {
+function lost({ scenario, prediction, requests }: Performance, error: GuestLost): Execution {
   const request = requests[error.replies.length];
   const stepIndex = request && "action" in request
     ? prediction.actions[request.actionIndex]?.stepIndex
