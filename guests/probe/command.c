@@ -19,6 +19,7 @@
 #include "misuse.h"
 #include "modules.h"
 #include "process.h"
+#include "race.h"
 #include "removal.h"
 #include "reply.h"
 #include "request.h"
@@ -40,53 +41,55 @@ struct command {
 	int most;  /* words that may follow */
 	bool rest; /* the last of them is the whole rest of the line, blanks included */
 	void (*serve)(const struct request *request);
+	struct call *(*prepare)(const struct request *request); /* for one that is a single call, or can be */
 };
 
 static const struct command commands[] = {
-	{ "mark", 1, 1, true, command_mark },
-	{ "say", 1, 1, true, command_say },
-	{ "bind", 1, 2, false, command_bind },
-	{ "groups", 0, 0, false, command_groups },
-	{ "regions", 1, 1, false, command_regions },
-	{ "read", 1, 1, false, command_read },
-	{ "read-hex", 1, 1, false, command_read_hex },
-	{ "write", 1, 2, true, command_write },
-	{ "open", 1, 1, false, command_open },
-	{ "close", 1, 1, false, command_close },
-	{ "group-open", 2, 2, false, command_group_open },
-	{ "group-close", 1, 1, false, command_group_close },
-	{ "group-status", 1, 2, false, command_group_status },
-	{ "set-container", 2, 2, false, command_set_container },
-	{ "set-container-to", 2, 2, false, command_set_container_to },
-	{ "unset-container", 1, 1, false, command_unset_container },
-	{ "set-iommu", 2, 2, false, command_set_iommu },
-	{ "check-extension", 2, 2, false, command_check_extension },
-	{ "device-open", 3, 3, true, command_device_open },
-	{ "device-close", 1, 1, false, command_device_close },
-	{ "watch-removal", 1, 1, false, command_watch_removal },
-	{ "await-removal", 0, 0, false, command_await_removal },
-	{ "map", 4, 8, false, command_map },
-	{ "unmap", 3, 9, false, command_unmap },
-	{ "engine", 3, 3, false, command_engine },
-	{ "dma", 4, 4, false, command_dma },
-	{ "watch", 0, 0, false, command_watch },
-	{ "look", 4, 4, false, command_look },
-	{ "info", 1, 2, false, command_info },
-	{ "dirty", 2, 3, false, command_dirty },
-	{ "dirty-get", 3, 8, false, command_dirty_get },
-	{ "ioctl", 2, 3, false, command_ioctl },
-	{ "poke", 2, 2, false, command_poke },
-	{ "fork", 1, 1, false, command_fork },
-	{ "in", 2, 2, true, command_in },
-	{ "exec", 0, 1, false, command_exec },
-	{ "exit", 1, 1, false, command_exit },
-	{ "memlock", 1, 2, false, command_memlock },
-	{ "state", 0, 0, false, command_state },
-	{ "reset", 0, 0, false, command_reset },
-	{ "klog", 0, 0, false, command_klog },
-	{ "load", 1, 2, true, command_load },
-	{ "unload", 1, 1, false, command_unload },
-	{ "poweroff", 0, 0, false, command_poweroff },
+	{ "mark", 1, 1, true, command_mark, NULL },
+	{ "say", 1, 1, true, command_say, NULL },
+	{ "bind", 1, 2, false, command_bind, NULL },
+	{ "groups", 0, 0, false, command_groups, NULL },
+	{ "regions", 1, 1, false, command_regions, NULL },
+	{ "read", 1, 1, false, command_read, NULL },
+	{ "read-hex", 1, 1, false, command_read_hex, NULL },
+	{ "write", 1, 2, true, command_write, NULL },
+	{ "open", 1, 1, false, command_open, NULL },
+	{ "close", 1, 1, false, command_close, NULL },
+	{ "group-open", 2, 2, false, command_group_open, NULL },
+	{ "group-close", 1, 1, false, command_group_close, NULL },
+	{ "group-status", 1, 2, false, command_group_status, NULL },
+	{ "set-container", 2, 2, false, NULL, prepare_set_container },
+	{ "set-container-to", 2, 2, false, command_set_container_to, NULL },
+	{ "unset-container", 1, 1, false, NULL, prepare_unset_container },
+	{ "set-iommu", 2, 2, false, NULL, prepare_set_iommu },
+	{ "check-extension", 2, 2, false, NULL, prepare_check_extension },
+	{ "device-open", 3, 3, true, command_device_open, NULL },
+	{ "device-close", 1, 1, false, command_device_close, NULL },
+	{ "watch-removal", 1, 1, false, command_watch_removal, NULL },
+	{ "await-removal", 0, 0, false, command_await_removal, NULL },
+	{ "map", 4, 8, false, NULL, prepare_map },
+	{ "unmap", 3, 9, false, NULL, prepare_unmap },
+	{ "engine", 3, 3, false, command_engine, NULL },
+	{ "dma", 4, 4, false, command_dma, NULL },
+	{ "watch", 0, 0, false, command_watch, NULL },
+	{ "look", 4, 4, false, command_look, NULL },
+	{ "info", 1, 2, false, command_info, prepare_info },
+	{ "dirty", 2, 3, false, NULL, prepare_dirty },
+	{ "dirty-get", 3, 8, false, NULL, prepare_dirty_get },
+	{ "ioctl", 2, 3, false, command_ioctl, NULL },
+	{ "poke", 2, 2, false, command_poke, NULL },
+	{ "fork", 1, 1, false, command_fork, NULL },
+	{ "in", 2, 2, true, command_in, NULL },
+	{ "exec", 0, 1, false, command_exec, NULL },
+	{ "exit", 1, 1, false, command_exit, NULL },
+	{ "race", 1, 2, true, command_race, NULL },
+	{ "memlock", 1, 2, false, command_memlock, NULL },
+	{ "state", 0, 0, false, command_state, NULL },
+	{ "reset", 0, 0, false, command_reset, NULL },
+	{ "klog", 0, 0, false, command_klog, NULL },
+	{ "load", 1, 2, true, command_load, NULL },
+	{ "unload", 1, 1, false, command_unload, NULL },
+	{ "poweroff", 0, 0, false, command_poweroff, NULL },
 };
 
 static const struct command *find_command(const char *name)
@@ -133,10 +136,9 @@ static bool is_mark(const struct command *command)
 	return command->serve == command_mark || command->serve == command_say;
 }
 
-/* Returns whether the replies are to be sent at once. */
-static bool serve_command(char *words)
+/* The command, and in `request` what follows it; NULL for none of them, which was replied to. */
+static const struct command *parse(char *words, struct request *request)
 {
-	struct request request;
 	char *name = next_word(&words);
 	const struct command *command = name ? find_command(name) : NULL;
 
@@ -144,11 +146,39 @@ static bool serve_command(char *words)
 		reply_bad("no command", NULL);
 	else if (!command)
 		reply_bad("unknown command", name);
-	else if (!split(command, words, &request))
+	else if (!split(command, words, request))
 		reply_bad("too few or too many words after", name);
 	else
+		return command;
+	return NULL;
+}
+
+/* Returns whether the replies are to be sent at once. */
+static bool serve_command(char *words)
+{
+	struct request request;
+	const struct command *command = parse(words, &request);
+
+	if (!command)
+		return false;
+	if (command->serve)
 		command->serve(&request);
-	return command && is_mark(command);
+	else
+		call_serve(command->prepare(&request));
+	return is_mark(command);
+}
+
+struct call *prepare(char *words)
+{
+	struct request request;
+	const struct command *command = parse(words, &request);
+
+	if (!command)
+		return NULL;
+	if (command->prepare)
+		return command->prepare(&request);
+	reply_bad("not a single call:", command->name);
+	return NULL;
 }
 
 void serve(const struct line *line)

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -113,47 +112,73 @@ static bool dirty_flags(const struct request *request, int index, uint64_t *flag
 	return true;
 }
 
-void command_dirty(const struct request *request)
+/* Should the flags ask for a bitmap, its description is read from behind the structure: all zeroes, or what is asked. */
+struct dirty {
+	struct call call;
+	struct {
+		struct vfio_iommu_type1_dirty_bitmap head;
+		struct vfio_iommu_type1_dirty_bitmap_get get;
+	} request;
+	struct bitmap bitmap;
+};
+
+static struct dirty *new_dirty(const struct handle *container, uint32_t flags, uint32_t argsz)
+{
+	struct dirty *dirty = call_new(sizeof(*dirty), container->fd, VFIO_IOMMU_DIRTY_PAGES);
+
+	dirty->request.head = (struct vfio_iommu_type1_dirty_bitmap){ .argsz = argsz, .flags = flags };
+	dirty->call.argument = (uintptr_t)&dirty->request;
+	return dirty;
+}
+
+struct call *prepare_dirty(const struct request *request)
 {
 	struct option argsz = { .name = "argsz", .most = UINT32_MAX, .value = sizeof(struct vfio_iommu_type1_dirty_bitmap) };
-	struct handle *container = handle_argument(request, 0, CONTAINER);
+	const struct handle *container = handle_argument(request, 0, CONTAINER);
 	uint64_t flags;
 
 	if (!container || !dirty_flags(request, 1, &flags) || !read_options(request, 2, &argsz, 1))
-		return;
-
-	/* Should the flags ask for a bitmap, its description is read from behind the structure: all zeroes. */
-	struct {
-		struct vfio_iommu_type1_dirty_bitmap head;
-		struct vfio_iommu_type1_dirty_bitmap_get get;
-	} call = { .head = { .argsz = argsz.value, .flags = flags } };
-
-	reply_result(ioctl(container->fd, VFIO_IOMMU_DIRTY_PAGES, &call) ? errno : 0);
+		return NULL;
+	return &new_dirty(container, flags, argsz.value)->call;
 }
 
-void command_dirty_get(const struct request *request)
+static void answer_dirty_get(struct call *call)
 {
-	struct {
-		struct vfio_iommu_type1_dirty_bitmap head;
-		struct vfio_iommu_type1_dirty_bitmap_get get;
-	} call = { 0 };
-	struct option options[] = { BITMAP_OPTIONS, { .name = "argsz", .most = UINT32_MAX, .value = sizeof(call) } };
-	struct handle *container = handle_argument(request, 0, CONTAINER);
+	const struct dirty *dirty = (const struct dirty *)call;
+
+	reply_result(call->error);
+	if (!call->error)
+		reply_dirty(&dirty->bitmap, dirty->request.get.size);
+}
+
+static void release_dirty_get(struct call *call)
+{
+	bitmap_free(&((struct dirty *)call)->bitmap);
+}
+
+struct call *prepare_dirty_get(const struct request *request)
+{
+	struct option options[] = {
+		BITMAP_OPTIONS,
+		{ .name = "argsz", .most = UINT32_MAX, .value = sizeof(((struct dirty *)NULL)->request) },
+	};
+	const struct handle *container = handle_argument(request, 0, CONTAINER);
+	uint64_t iova, size;
 	struct bitmap bitmap;
 
-	if (!container || !number_argument(request, 1, "the IOVA", (uint64_t *)&call.get.iova) ||
-	    !number_argument(request, 2, "the size", (uint64_t *)&call.get.size) ||
-	    !read_options(request, 3, options, BITMAP_OPTION_COUNT + 1) ||
-	    !bitmap_make(&bitmap, options, call.get.iova, call.get.size))
-		return;
-	call.head.argsz = options[BITMAP_OPTION_COUNT].value;
-	call.head.flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP;
-	call.get.bitmap = bitmap.described;
-	if (ioctl(container->fd, VFIO_IOMMU_DIRTY_PAGES, &call)) {
-		reply_error(errno);
-	} else {
-		reply_ok();
-		reply_dirty(&bitmap, call.get.size);
-	}
-	bitmap_free(&bitmap);
+	if (!container || !number_argument(request, 1, "the IOVA", &iova) ||
+	    !number_argument(request, 2, "the size", &size) ||
+	    !read_options(request, 3, options, BITMAP_OPTION_COUNT + 1) || !bitmap_make(&bitmap, options, iova, size))
+		return NULL;
+
+	struct dirty *dirty = new_dirty(container, VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP,
+					options[BITMAP_OPTION_COUNT].value);
+
+	dirty->request.get.iova = iova;
+	dirty->request.get.size = size;
+	dirty->request.get.bitmap = bitmap.described;
+	dirty->bitmap = bitmap;
+	dirty->call.answer = answer_dirty_get;
+	dirty->call.release = release_dirty_get;
+	return &dirty->call;
 }

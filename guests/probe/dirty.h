@@ -4,10 +4,11 @@
 
 #include <linux/vfio.h>
 
+#include "call.h"
 #include "request.h"
 
-void command_dirty(const struct request *request);
-void command_dirty_get(const struct request *request);
+struct call *prepare_dirty(const struct request *request);
+struct call *prepare_dirty_get(const struct request *request);
 
 /* What may be said of a bitmap: the page size, its bytes, how many of them are there, an address instead of it. */
 #define BITMAP_OPTIONS                                                                                      \

@@ -28,30 +28,33 @@ struct capability {
 	uint32_t offset;
 };
 
-/* The kernel's answer: where its parts lie in the buffer. 0 is never the offset of a capability. */
+/* A question and the kernel's answer: where its parts lie. 0 is never the offset of a capability. */
 struct info {
-	size_t valid; /* bytes that the kernel was allowed to write */
+	unsigned char *bytes;
+	size_t valid; /* how many of them the kernel was allowed to write */
 	struct vfio_iommu_type1_info header;
 	struct capability capability[CAPABILITIES_MOST];
 	int count;
 	uint32_t broken; /* offset of a capability that is not inside the answer, or one too many */
 };
 
-static unsigned char *buffer;
-static size_t capacity;
-
-static void make_room(size_t size)
+/* Room for so many bytes, taken from what the last caller had. */
+static unsigned char *make_room(size_t size)
 {
+	static unsigned char *buffer;
+	static size_t capacity;
+
 	if (size <= capacity)
-		return;
+		return buffer;
 	buffer = realloc(buffer, size);
 	if (!buffer)
 		die("no memory for a GET_INFO of %zu bytes", size);
 	capacity = size;
+	return buffer;
 }
 
 /* Kernels before 6.6 don't align capabilities, so nothing is read through a pointer to its type. */
-#define READ_FIELD(field, position) memcpy(&(field), buffer + (position), sizeof(field))
+#define READ_FIELD(info, field, position) memcpy(&(field), (info)->bytes + (position), sizeof(field))
 
 static bool read_capability(struct info *info, uint32_t offset, uint32_t *next)
 {
@@ -59,7 +62,7 @@ static bool read_capability(struct info *info, uint32_t offset, uint32_t *next)
 
 	if (info->count == CAPABILITIES_MOST || offset + (uint64_t)sizeof(header) > info->valid)
 		return false;
-	READ_FIELD(header, offset);
+	READ_FIELD(info, header, offset);
 	info->capability[info->count++] = (struct capability){ header.id, offset };
 	*next = header.next;
 	return true;
@@ -83,20 +86,31 @@ static size_t smaller(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
+static size_t header_size(const struct info *info)
+{
+	return smaller(info->valid, sizeof(info->header));
+}
+
+/* The question with that argsz, for which there is room; it goes no further. */
+static void pose(struct info *info, unsigned char *bytes, uint32_t argsz)
+{
+	*info = (struct info){ .bytes = bytes, .valid = smaller(argsz, ARGSZ_HONOURED) };
+	memset(bytes, 0, header_size(info));
+	memcpy(bytes, &argsz, sizeof(argsz));
+}
+
+static void read_header(struct info *info)
+{
+	memcpy(&info->header, info->bytes, header_size(info));
+}
+
 /* One call with that argsz; writes nothing behind it. Returns 0 or an errno. */
 static int ask(int fd, uint32_t argsz, struct info *info)
 {
-	memset(info, 0, sizeof(*info));
-	info->valid = smaller(argsz, ARGSZ_HONOURED);
-	make_room(info->valid + sizeof(argsz) + GUARD_SIZE);
-
-	size_t header_size = smaller(info->valid, sizeof(info->header));
-
-	memset(buffer, 0, header_size);
-	memcpy(buffer, &argsz, sizeof(argsz));
-	if (ioctl(fd, VFIO_IOMMU_GET_INFO, buffer))
+	pose(info, make_room(smaller(argsz, ARGSZ_HONOURED) + sizeof(argsz)), argsz);
+	if (ioctl(fd, VFIO_IOMMU_GET_INFO, info->bytes))
 		return errno;
-	memcpy(&info->header, buffer, header_size);
+	read_header(info);
 	return 0;
 }
 
@@ -107,27 +121,6 @@ static int ask_whole(int fd, uint32_t guess, struct info *info)
 
 	if (!error && info->header.argsz > guess)
 		error = ask(fd, info->header.argsz, info);
-	if (!error)
-		read_chain(info);
-	return error;
-}
-
-/* Asks once; *overrun tells whether the kernel wrote behind argsz. */
-static int ask_exactly(int fd, uint32_t argsz, struct info *info, bool *overrun)
-{
-	size_t guard = smaller(argsz, ARGSZ_HONOURED);
-
-	if (guard < sizeof(argsz))
-		guard = sizeof(argsz); /* argsz itself has to be somewhere */
-	make_room(guard + GUARD_SIZE + sizeof(argsz));
-	memset(buffer, 0, guard);
-	memset(buffer + guard, GUARD_BYTE, GUARD_SIZE);
-
-	int error = ask(fd, argsz, info);
-
-	*overrun = false;
-	for (size_t i = guard; i < guard + GUARD_SIZE; i++)
-		*overrun |= buffer[i] != GUARD_BYTE;
 	if (!error)
 		read_chain(info);
 	return error;
@@ -167,8 +160,8 @@ static void reply_migration(const struct info *info)
 
 	if (!offset)
 		return;
-	READ_FIELD(migration, offset);
-	READ_FIELD(padding, offset + offsetof(struct vfio_iommu_type1_info_cap_migration, flags) + sizeof(padding));
+	READ_FIELD(info, migration, offset);
+	READ_FIELD(info, padding, offset + offsetof(struct vfio_iommu_type1_info_cap_migration, flags) + sizeof(padding));
 
 	struct text *value = reply_value("migration");
 
@@ -188,7 +181,7 @@ static void reply_avail(const struct info *info, const char *key)
 
 	if (!offset)
 		return;
-	READ_FIELD(available, offset);
+	READ_FIELD(info, available, offset);
 	reply_decimal(key, available.avail);
 }
 
@@ -200,13 +193,13 @@ static void reply_ranges(struct info *info, const char *key)
 
 	if (!offset)
 		return;
-	READ_FIELD(head, offset);
+	READ_FIELD(info, head, offset);
 
 	uint64_t position = offset + sizeof(head);
 	struct text *list = reply_value(key);
 
 	for (uint32_t i = 0; i < head.nr_iovas && position + sizeof(range) <= info->valid; i++) {
-		READ_FIELD(range, position);
+		READ_FIELD(info, range, position);
 		if (i)
 			text_char(list, ',');
 		text_range(list, range.start, range.end);
@@ -232,27 +225,88 @@ static void reply_info(struct info *info)
 	reply_capabilities(info);
 }
 
-void command_info(const struct request *request)
+/* A question that is asked once, with a guard behind the room for its answer. */
+struct exact_info {
+	struct call call;
+	struct info info;
+	size_t guard; /* its offset */
+};
+
+static bool has_overrun(const struct exact_info *exact)
+{
+	for (size_t i = exact->guard; i < exact->guard + GUARD_SIZE; i++)
+		if (exact->info.bytes[i] != GUARD_BYTE)
+			return true;
+	return false;
+}
+
+static void answer_info(struct call *call)
+{
+	struct exact_info *exact = (struct exact_info *)call;
+
+	reply_result(call->error);
+	if (!call->error) {
+		read_header(&exact->info);
+		read_chain(&exact->info);
+		reply_info(&exact->info);
+	}
+	if (has_overrun(exact))
+		reply_decimal("overrun", 1);
+}
+
+static void release_info(struct call *call)
+{
+	free(((struct exact_info *)call)->info.bytes);
+}
+
+static struct call *prepare_exactly(const struct handle *container, uint32_t argsz)
+{
+	struct exact_info *exact = call_new(sizeof(*exact), container->fd, VFIO_IOMMU_GET_INFO);
+	size_t room = smaller(argsz, ARGSZ_HONOURED);
+	unsigned char *bytes;
+
+	exact->guard = room > sizeof(argsz) ? room : sizeof(argsz); /* argsz itself has to be somewhere */
+	bytes = calloc(1, exact->guard + GUARD_SIZE);
+	if (!bytes)
+		die("no memory for a GET_INFO of %u bytes", argsz);
+	memset(bytes + exact->guard, GUARD_BYTE, GUARD_SIZE);
+	pose(&exact->info, bytes, argsz);
+	exact->call.argument = (uintptr_t)bytes;
+	exact->call.answer = answer_info;
+	exact->call.release = release_info;
+	return &exact->call;
+}
+
+struct call *prepare_info(const struct request *request)
 {
 	struct option argsz = { .name = "argsz", .most = UINT32_MAX };
-	struct handle *container = handle_argument(request, 0, CONTAINER);
-	struct info info;
-	bool overrun = false;
+	const struct handle *container = handle_argument(request, 0, CONTAINER);
 
 	if (!container || !read_options(request, 1, &argsz, 1))
+		return NULL;
+	if (argsz.given)
+		return prepare_exactly(container, argsz.value);
+	reply_bad("without argsz, info may take two calls", NULL);
+	return NULL;
+}
+
+void command_info(const struct request *request)
+{
+	const struct handle *container = handle_argument(request, 0, CONTAINER);
+	struct info info;
+
+	if (!container)
 		return;
-
-	int error = argsz.given ? ask_exactly(container->fd, argsz.value, &info, &overrun)
-				: ask_whole(container->fd, sizeof(info.header), &info);
-
-	if (error) {
-		reply_error(error);
-	} else {
-		reply_ok();
-		reply_info(&info);
+	if (request->count > 1) {
+		call_serve(prepare_info(request));
+		return;
 	}
-	if (overrun)
-		reply_decimal("overrun", 1);
+
+	int error = ask_whole(container->fd, sizeof(info.header), &info);
+
+	reply_result(error);
+	if (!error)
+		reply_info(&info);
 }
 
 void reply_container_state(const struct handle *container)

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <linux/vfio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "dirty.h"
 #include "handles.h"
@@ -56,7 +55,32 @@ static bool take_memory(const struct option *options, uint64_t size, struct memo
 	return false;
 }
 
-void command_map(const struct request *request)
+struct map {
+	struct call call;
+	struct vfio_iommu_type1_dma_map request;
+	struct memory memory;
+	struct handle container;
+};
+
+static void answer_map(struct call *call)
+{
+	struct map *map = (struct map *)call;
+	const struct vfio_iommu_type1_dma_map *request = &map->request;
+
+	reply_result(call->error);
+	if (call->error || !map->memory.address)
+		return;
+	memory_keep(map->memory, &map->container, request->iova, request->size)->reached =
+		!(request->flags & VFIO_DMA_MAP_FLAG_VADDR);
+	map->memory.address = NULL;
+}
+
+static void release_map(struct call *call)
+{
+	memory_free(((struct map *)call)->memory);
+}
+
+struct call *prepare_map(const struct request *request)
 {
 	struct option options[] = {
 		[MAP_VADDR] = { .name = "vaddr", .most = UINT64_MAX },
@@ -64,86 +88,114 @@ void command_map(const struct request *request)
 		[MAP_PIERCED] = { .name = "inaccessible", .most = UINT32_MAX },
 		[MAP_ARGSZ] = { .name = "argsz", .most = UINT32_MAX, .value = sizeof(struct vfio_iommu_type1_dma_map) },
 	};
-	struct handle *container = handle_argument(request, 0, CONTAINER);
+	const struct handle *container = handle_argument(request, 0, CONTAINER);
 	uint64_t iova, size, flags;
 	struct memory memory;
 
 	if (!container || !number_argument(request, 1, "the IOVA", &iova) ||
 	    !number_argument(request, 2, "the size", &size) || !map_flags(request, 3, &flags) ||
 	    !read_options(request, 4, options, MAP_OPTIONS) || !take_memory(options, size, &memory))
-		return;
+		return NULL;
 
-	struct vfio_iommu_type1_dma_map map = {
+	struct map *map = call_new(sizeof(*map), container->fd, VFIO_IOMMU_MAP_DMA);
+
+	map->request = (struct vfio_iommu_type1_dma_map){
 		.argsz = options[MAP_ARGSZ].value,
 		.flags = flags,
 		.vaddr = options[MAP_VADDR].given ? options[MAP_VADDR].value : (uintptr_t)memory.address,
 		.iova = iova,
 		.size = size,
 	};
-	int error = ioctl(container->fd, VFIO_IOMMU_MAP_DMA, &map) ? errno : 0;
-
-	if (error)
-		memory_free(memory);
-	else if (memory.address)
-		memory_keep(memory, container, iova, size)->reached = !(flags & VFIO_DMA_MAP_FLAG_VADDR);
-	reply_result(error);
+	map->memory = memory;
+	map->container = *container;
+	map->call.argument = (uintptr_t)&map->request;
+	map->call.answer = answer_map;
+	map->call.release = release_map;
+	return &map->call;
 }
 
-/* Frees what a successful call has unmapped, as far as its request tells. */
-static void forget(const struct handle *container, const struct vfio_iommu_type1_dma_unmap *request, uint64_t unmapped)
-{
-	/* With VADDR nothing is unmapped, only its memory disowned: device access goes on. */
-	if (!unmapped || (request->flags & VFIO_DMA_UNMAP_FLAG_VADDR))
-		return;
-	if (request->flags & VFIO_DMA_UNMAP_FLAG_ALL)
-		memory_drop(container->serial, 0, UINT64_MAX);
-	else
-		memory_drop(container->serial, request->iova, request->iova + request->size - 1);
-}
-
-void command_unmap(const struct request *request)
-{
-	/* The flag that asks for a dirty bitmap makes the kernel read a description of one behind the request. */
+/* The flag that asks for a dirty bitmap makes the kernel read a description of one behind the request. */
+struct unmap {
+	struct call call;
 	struct {
 		struct vfio_iommu_type1_dma_unmap unmap;
 		struct vfio_bitmap bitmap;
-	} call = { 0 };
+	} request;
+	struct vfio_iommu_type1_dma_unmap asked;
+	struct bitmap bitmap;
+	uint64_t container; /* its serial */
+};
+
+/* Frees what a successful call has unmapped, as far as its request tells. */
+static void forget(const struct unmap *unmap)
+{
+	const struct vfio_iommu_type1_dma_unmap *asked = &unmap->asked;
+
+	/* With VADDR nothing is unmapped, only its memory disowned: device access goes on. */
+	if (!unmap->request.unmap.size || (asked->flags & VFIO_DMA_UNMAP_FLAG_VADDR))
+		return;
+	if (asked->flags & VFIO_DMA_UNMAP_FLAG_ALL)
+		memory_drop(unmap->container, 0, UINT64_MAX);
+	else
+		memory_drop(unmap->container, asked->iova, asked->iova + asked->size - 1);
+}
+
+static void answer_unmap(struct call *call)
+{
+	struct unmap *unmap = (struct unmap *)call;
+
+	reply_result(call->error);
+	if (call->error)
+		return;
+	/* In a race, what was unmapped may have been mapped anew. */
+	if (!call->in_race)
+		forget(unmap);
+	reply_hex("size", unmap->request.unmap.size);
+	reply_dirty(&unmap->bitmap, unmap->asked.size);
+}
+
+static void release_unmap(struct call *call)
+{
+	bitmap_free(&((struct unmap *)call)->bitmap);
+}
+
+struct call *prepare_unmap(const struct request *request)
+{
 	struct option options[] = {
 		BITMAP_OPTIONS,
 		{ .name = "flags", .most = UINT32_MAX },
 		{ .name = "argsz", .most = UINT32_MAX },
 	};
 	const struct option *flags = &options[BITMAP_OPTION_COUNT], *argsz = flags + 1;
-	struct handle *container = handle_argument(request, 0, CONTAINER);
+	const struct handle *container = handle_argument(request, 0, CONTAINER);
 	uint64_t iova, size;
 	struct bitmap bitmap = { 0 };
 
 	if (!container || !number_argument(request, 1, "the IOVA", &iova) ||
 	    !number_argument(request, 2, "the size", &size) ||
 	    !read_options(request, 3, options, BITMAP_OPTION_COUNT + 2))
-		return;
+		return NULL;
 
 	bool with_bitmap = flags->value & VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP;
 
 	if (with_bitmap && !bitmap_make(&bitmap, options, iova, size))
-		return;
-	call.unmap = (struct vfio_iommu_type1_dma_unmap){
-		.argsz = argsz->given ? argsz->value : with_bitmap ? sizeof(call) : sizeof(call.unmap),
+		return NULL;
+
+	struct unmap *unmap = call_new(sizeof(*unmap), container->fd, VFIO_IOMMU_UNMAP_DMA);
+	size_t usual = with_bitmap ? sizeof(unmap->request) : sizeof(unmap->request.unmap);
+
+	unmap->asked = (struct vfio_iommu_type1_dma_unmap){
+		.argsz = argsz->given ? argsz->value : usual,
 		.flags = flags->value,
 		.iova = iova,
 		.size = size,
 	};
-	call.bitmap = bitmap.described;
-
-	const struct vfio_iommu_type1_dma_unmap asked = call.unmap;
-
-	if (ioctl(container->fd, VFIO_IOMMU_UNMAP_DMA, &call)) {
-		reply_error(errno);
-	} else {
-		forget(container, &asked, call.unmap.size);
-		reply_ok();
-		reply_hex("size", call.unmap.size);
-		reply_dirty(&bitmap, size);
-	}
-	bitmap_free(&bitmap);
+	unmap->request.unmap = unmap->asked;
+	unmap->request.bitmap = bitmap.described;
+	unmap->bitmap = bitmap;
+	unmap->container = container->serial;
+	unmap->call.argument = (uintptr_t)&unmap->request;
+	unmap->call.answer = answer_unmap;
+	unmap->call.release = release_unmap;
+	return &unmap->call;
 }

@@ -2,9 +2,10 @@
 #ifndef PROBE_MAPPING_H
 #define PROBE_MAPPING_H
 
+#include "call.h"
 #include "request.h"
 
-void command_map(const struct request *request);
-void command_unmap(const struct request *request);
+struct call *prepare_map(const struct request *request);
+struct call *prepare_unmap(const struct request *request);
 
 #endif

@@ -85,3 +85,20 @@ void reply_bytes(const char *key, const char *bytes, size_t length)
 {
 	text_escaped(reply_value(key), bytes, length, ESCAPE_VALUE);
 }
+
+size_t reply_inner_begin(void)
+{
+	return channel_replies()->length;
+}
+
+void reply_inner_end(const char *key, size_t begin)
+{
+	struct text *text = channel_replies();
+	struct text inner = { 0 };
+
+	/* Without the blank that separates it from what is before it. */
+	text_bytes(&inner, text->bytes + begin + 1, text->length - begin - 1);
+	text->length = begin;
+	reply_bytes(key, inner.bytes, inner.length);
+	text_free(&inner);
+}

@@ -25,6 +25,13 @@ void reply_bytes(const char *key, const char *bytes, size_t length);
 /* Begins a value whose text the caller appends to what is returned. */
 struct text *reply_value(const char *key);
 
+/*
+ * What is replied from begin to end becomes a value: a reply inside a reply, which begins with ok, err or bad like any
+ * other. The number that the first returns is for the second.
+ */
+size_t reply_inner_begin(void);
+void reply_inner_end(const char *key, size_t begin);
+
 /* The name of an errno, "E524" for one without a name. The result is valid until the next call. */
 const char *errno_name(int error);
 

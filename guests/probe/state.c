@@ -15,6 +15,7 @@
 #include "info.h"
 #include "limits.h"
 #include "memory.h"
+#include "race.h"
 #include "reply.h"
 
 #define LOCKED "\nVmLck:"
@@ -97,6 +98,7 @@ void command_state(const struct request *request)
 void command_reset(const struct request *request)
 {
 	(void)request;
+	race_forget();
 	handle_close_all();
 	memory_drop_all();
 	limits_restore();

@@ -20,6 +20,12 @@ static void reserve(struct text *text, size_t more)
 	text->capacity = capacity;
 }
 
+void text_free(struct text *text)
+{
+	free(text->bytes);
+	*text = (struct text){ 0 };
+}
+
 void text_bytes(struct text *text, const void *bytes, size_t length)
 {
 	reserve(text, length);

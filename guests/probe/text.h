@@ -20,6 +20,7 @@ enum escape {
 	ESCAPE_PROSE, /* nothing more: for words meant for a person */
 };
 
+void text_free(struct text *text);
 void text_bytes(struct text *text, const void *bytes, size_t length);
 void text_string(struct text *text, const char *string);
 void text_char(struct text *text, char character);

@@ -79,13 +79,25 @@ void command_group_status(const struct request *request)
 	reply_hex("flags", status.flags);
 }
 
-void command_set_container(const struct request *request)
-{
-	struct handle *group = handle_argument(request, 0, GROUP);
-	struct handle *container = group ? handle_argument(request, 1, CONTAINER) : NULL;
+/* SET_CONTAINER takes the descriptor from memory. */
+struct set_container {
+	struct call call;
+	int container_fd;
+};
 
-	if (container)
-		reply_result(ioctl(group->fd, VFIO_GROUP_SET_CONTAINER, &container->fd) ? errno : 0);
+struct call *prepare_set_container(const struct request *request)
+{
+	const struct handle *group = handle_argument(request, 0, GROUP);
+	const struct handle *container = group ? handle_argument(request, 1, CONTAINER) : NULL;
+
+	if (!container)
+		return NULL;
+
+	struct set_container *set = call_new(sizeof(*set), group->fd, VFIO_GROUP_SET_CONTAINER);
+
+	set->container_fd = container->fd;
+	set->call.argument = (uintptr_t)&set->container_fd;
+	return &set->call;
 }
 
 /* A descriptor that is open, but of no container. */
@@ -122,39 +134,47 @@ void command_set_container_to(const struct request *request)
 	reply_result(ioctl(group->fd, VFIO_GROUP_SET_CONTAINER, &fd) ? errno : 0);
 }
 
-void command_unset_container(const struct request *request)
+struct call *prepare_unset_container(const struct request *request)
 {
-	struct handle *group = handle_argument(request, 0, GROUP);
+	const struct handle *group = handle_argument(request, 0, GROUP);
 
-	if (group)
-		reply_result(ioctl(group->fd, VFIO_GROUP_UNSET_CONTAINER) ? errno : 0);
+	return group ? call_new(sizeof(struct call), group->fd, VFIO_GROUP_UNSET_CONTAINER) : NULL;
 }
 
-void command_set_iommu(const struct request *request)
+/* A call of a container whose argument is the number in the request. */
+static struct call *prepare_numbered(const struct request *request, const char *meaning, unsigned long ioctl_number)
 {
-	struct handle *container = handle_argument(request, 0, CONTAINER);
-	uint64_t type;
+	const struct handle *container = handle_argument(request, 0, CONTAINER);
+	uint64_t number;
 
-	if (container && number_argument(request, 1, "the IOMMU type", &type))
-		reply_result(ioctl(container->fd, VFIO_SET_IOMMU, (unsigned long)type) ? errno : 0);
+	if (!container || !number_argument(request, 1, meaning, &number))
+		return NULL;
+
+	struct call *call = call_new(sizeof(*call), container->fd, ioctl_number);
+
+	call->argument = number;
+	return call;
 }
 
-void command_check_extension(const struct request *request)
+struct call *prepare_set_iommu(const struct request *request)
 {
-	struct handle *container = handle_argument(request, 0, CONTAINER);
-	uint64_t extension;
+	return prepare_numbered(request, "the IOMMU type", VFIO_SET_IOMMU);
+}
 
-	if (!container || !number_argument(request, 1, "the extension", &extension))
-		return;
+static void answer_value(struct call *call)
+{
+	reply_result(call->error);
+	if (!call->error)
+		reply_decimal("value", call->value);
+}
 
-	int value = ioctl(container->fd, VFIO_CHECK_EXTENSION, (unsigned long)extension);
+struct call *prepare_check_extension(const struct request *request)
+{
+	struct call *call = prepare_numbered(request, "the extension", VFIO_CHECK_EXTENSION);
 
-	if (value < 0) {
-		reply_error(errno);
-		return;
-	}
-	reply_ok();
-	reply_decimal("value", value);
+	if (call)
+		call->answer = answer_value;
+	return call;
 }
 
 void command_device_open(const struct request *request)

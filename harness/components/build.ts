@@ -13,7 +13,7 @@ import { compilerProgram, resolveToolchain } from "./toolchain.ts";
 import type { Context, Kernel, ReleaseName } from "./types.ts";
 
 const probeSources = resolve(import.meta.dirname!, "../../guests/probe");
-const probeFlags = ["-O2", "-static", "-Wall", "-Wextra", "-Werror"];
+const probeFlags = ["-O2", "-static", "-pthread", "-Wall", "-Wextra", "-Werror"];
 
 export interface ModuleBuild {
   /** Folder with the sources and a `Kbuild` or `Makefile` that names the modules in `obj-m`. */

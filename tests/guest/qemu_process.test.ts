@@ -47,6 +47,11 @@ t.test("KVM takes the host's processor", async (t) => {
   t.same([valuesOf(args, "-accel"), valuesOf(args, "-cpu")], [["kvm"], ["host"]]);
 });
 
+t.test("a guest has one processor unless it is to have more", async (t) => {
+  const more = qemuArguments({ ...PLAN, processors: 2 }, "s");
+  t.same([valuesOf(qemuArguments(PLAN, "s"), "-smp"), valuesOf(more, "-smp")], [[], ["2"]]);
+});
+
 const EXITS = [
   [
     { exitCode: 1, signal: undefined, lastWords: "no such device" },
