@@ -17,6 +17,7 @@ export interface Setting {
   readonly groups: Readonly<Record<string, WrittenGroup>>;
   readonly iommus?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly "allow-unsafe-interrupts"?: boolean;
+  readonly "list-order"?: "sorted" | "as-written";
 }
 
 export interface Sequence {

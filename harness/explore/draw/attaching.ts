@@ -1,0 +1,108 @@
+/** Groups, containers and devices: opened, put together, taken apart and closed, in any order. */
+import type { WrittenStep } from "../sequence.ts";
+import {
+  heldContainers,
+  heldGroups,
+  inContainer,
+  isNonsense,
+  nothingToDraw,
+  pickContainer,
+  pickOpenGroup,
+  type Situation,
+} from "./situation.ts";
+
+/** Mostly a container that is there already, so that groups meet. */
+function containerFor(situation: Situation): string {
+  const { random, traits, state } = situation;
+  const held = heldContainers(situation).map(([key]) => key);
+  if (held.length > 0 && random.chance(75)) return random.oneOf(held);
+  return random.oneOf(traits.containers.filter((key) => held.includes(key) || !state.containers.has(key)));
+}
+
+/** Mostly a group that is in no container. */
+function groupToAttach(situation: Situation): string {
+  const { random, traits, state } = situation;
+  const alone = traits.groups.filter((name) => state.groups.get(name)?.container === undefined);
+  return random.oneOf(alone.length > 0 && !isNonsense(situation) ? alone : traits.groups);
+}
+
+export function drawAttach(situation: Situation): WrittenStep {
+  const group = groupToAttach(situation);
+  const container = inContainer(containerFor(situation));
+  return { attach: container.container === undefined ? group : { group, ...container } };
+}
+
+/** Mostly a group that is in a container. */
+function attachedGroup(situation: Situation): string {
+  const attached = heldGroups(situation).filter(([, { container }]) => container !== undefined);
+  if (attached.length === 0 || isNonsense(situation)) return pickOpenGroup(situation);
+  return situation.random.oneOf(attached)[0];
+}
+
+export const drawDetach = (situation: Situation): WrittenStep => ({ detach: attachedGroup(situation) });
+
+export const drawUnsetContainer = (situation: Situation): WrittenStep => ({
+  "unset-container": attachedGroup(situation),
+});
+
+export function drawOpen({ random, traits, state }: Situation): WrittenStep {
+  const closed = traits.containers.filter((key) => !state.containers.has(key));
+  if (closed.length === 0) nothingToDraw("closed container");
+  return { open: random.oneOf(closed) };
+}
+
+export const drawClose = (situation: Situation): WrittenStep => ({ close: pickContainer(situation) });
+
+export function drawGroupOpen(situation: Situation): WrittenStep {
+  const { random, traits, state } = situation;
+  const closed = traits.groups.filter((name) => !state.groups.has(name));
+  return { "group-open": random.oneOf(closed.length > 0 && !isNonsense(situation) ? closed : traits.groups) };
+}
+
+export const drawGroupClose = (situation: Situation): WrittenStep => ({
+  "group-close": pickOpenGroup(situation),
+});
+
+export function drawSetContainer(situation: Situation): WrittenStep {
+  const { random } = situation;
+  const groups = heldGroups(situation);
+  const alone = groups.filter(([, { container }]) => container === undefined);
+  const candidates = alone.length > 0 && !isNonsense(situation) ? alone : groups;
+  const containers = heldContainers(situation);
+  if (candidates.length === 0 || containers.length === 0) nothingToDraw("group or container");
+  return {
+    "set-container": { group: random.oneOf(candidates)[0], ...inContainer(random.oneOf(containers)[0]) },
+  };
+}
+
+/** 1 and 3 are what programs choose. [spec §1.5] */
+const IOMMU_TYPES = [0n, 2n, 4n, 5n, 6n, 7n, 8n, 9n, 10n, 11n, 99n, 1n << 32n, (1n << 32n) + 3n];
+
+export function drawSetIommu(situation: Situation): WrittenStep {
+  const { random } = situation;
+  const containers = heldContainers(situation);
+  const waiting = containers.filter(([, { groups, type1 }]) => groups.length > 0 && !type1);
+  const candidates = waiting.length > 0 && !isNonsense(situation) ? waiting : containers;
+  if (candidates.length === 0) nothingToDraw("container");
+  const type = isNonsense(situation)
+    ? random.oneOf(IOMMU_TYPES)
+    : random.weighted<bigint>([[5, 3n], [4, 1n], [1, 6n]]);
+  return { "set-iommu": { ...inContainer(random.oneOf(candidates)[0]), type } };
+}
+
+export function drawDeviceOpen(situation: Situation): WrittenStep {
+  const { random } = situation;
+  const groups = heldGroups(situation);
+  const ready = groups.filter(([, { container, devices }]) => container !== undefined && devices.size === 0);
+  const candidates = ready.length > 0 && !isNonsense(situation) ? ready : groups;
+  if (candidates.length === 0) nothingToDraw("open group");
+  return { "device-open": random.oneOf(candidates)[0] };
+}
+
+export function drawDeviceClose({ random, state, process }: Situation): WrittenStep {
+  const opened = [...state.groups].filter(([, { devices }]) =>
+    [...devices.values()].some((holders) => holders.includes(process))
+  );
+  if (opened.length === 0) nothingToDraw("open device");
+  return { "device-close": random.oneOf(opened)[0] };
+}

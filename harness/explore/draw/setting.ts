@@ -1,0 +1,156 @@
+/** The worlds that nobody wrote down: groups, their regions, and the IOMMUs that they are behind. */
+import { plainGroupOf } from "../../check/casting.ts";
+import type { Target } from "../../check/assignment.ts";
+import { PAGE_SIZE } from "../../model/constants.ts";
+import { hex, type Range, rangeText, U64_MAX } from "../../model/range_list.ts";
+import { RESERVED_KINDS, type ReservedKind } from "../../model/reserved.ts";
+import { isFrom } from "../../model/semantics.ts";
+import type { Group } from "../../model/world.ts";
+import type { Setting, WrittenGroup } from "../sequence.ts";
+import { HUGE_BYTES } from "./borders.ts";
+import type { Random } from "./random.ts";
+
+export const INJECTED_KINDS: readonly ReservedKind[] = RESERVED_KINDS;
+
+const NAMES = ["A", "B", "C", "D"];
+
+/** What a profile asks of the groups. */
+export interface Wishes {
+  /** More than one makes attaching worth the while. */
+  readonly wantsGroups: boolean;
+  /** At least one that moves data. */
+  readonly wantsEngine: boolean;
+}
+
+/** A setting as it may be written; whether the machine has it is for others to see. */
+export function drawSetting(
+  random: Random,
+  target: Target,
+  haunts: readonly bigint[],
+  wishes: Wishes,
+): Setting {
+  const own = plainGroupOf(target.groups);
+  const names = NAMES.slice(0, wishes.wantsGroups ? 2 + random.below(3) : 1 + random.below(2));
+  const mayInject = target.lackOfModules === undefined;
+  const hasFar = names.length > 1 && random.chance(30);
+  const borders = [...bordersOf(own), ...haunts];
+  const several = random.chance(35) ? random.oneOf(names) : undefined;
+  const far = hasFar ? names.filter((_, index) => index > 0 && random.chance(60)) : [];
+  const groups = Object.fromEntries(
+    names.map((name, index) => [name, {
+      ...drawDevice(random, name === several, wishes.wantsEngine && index === 0),
+      ...(mayInject && random.chance(60) ? { reserved: drawRegions(random, borders) } : {}),
+      ...(far.includes(name) ? { iommu: "far" } : {}),
+    }]),
+  );
+  return {
+    groups,
+    ...(far.length > 0 ? { iommus: { far: drawIommu(random, target, own, borders) } } : {}),
+    ...(random.chance(25) ? { "allow-unsafe-interrupts": random.chance(70) } : {}),
+    ...(mayInject && isOrderFree(groups) && random.chance(20) ? { "list-order": "as-written" as const } : {}),
+  };
+}
+
+/** Where a machine's group has its own borders. */
+function bordersOf({ iommu: { aperture }, reserved }: Group): bigint[] {
+  return [aperture, ...reserved, { start: 0n, last: U64_MAX }].flatMap((
+    { start, last },
+  ) => [start, last + 1n]);
+}
+
+function drawDevice(random: Random, isSeveral: boolean, isEngine: boolean): WrittenGroup {
+  if (isEngine) return { device: "lsi53c895a" };
+  if (isSeveral) return { devices: "several" };
+  return random.chance(15) ? { device: random.oneOf(["lsi53c895a", "edu"]) } : {};
+}
+
+/**
+ * Where a kernel collects the regions of several groups into one list it relies on their order: regions in another one
+ * can vanish. [spec §19]
+ */
+const isOrderFree = (groups: Readonly<Record<string, WrittenGroup>>): boolean =>
+  Object.keys(groups).length <= 2;
+
+function drawRegions(random: Random, borders: readonly bigint[]): string[] {
+  const regions: string[] = [];
+  const known = [...borders];
+  for (let count = random.weighted([[4, 1], [3, 2], [2, 3], [1, 4]]); count > 0; count--) {
+    const { start, last } = drawRange(random, known);
+    if (last - start === U64_MAX) continue;
+    known.push(start, last + 1n);
+    regions.push(`${rangeText({ start, last })} ${random.oneOf(INJECTED_KINDS)}`);
+  }
+  return regions;
+}
+
+/** From or up to a border, over it, or beside it. */
+function drawRange(random: Random, borders: readonly bigint[]): Range {
+  const size = random.weighted<bigint>([
+    [6, PAGE_SIZE],
+    [2, 1n],
+    [2, 16n * PAGE_SIZE],
+    [2, HUGE_BYTES],
+    [1, 0x800n],
+    [1, PAGE_SIZE + 1n],
+    [1, 1n << 32n],
+  ]);
+  const edge = random.oneOf(borders);
+  const away = random.weighted<bigint>([
+    [4, 0n],
+    [4, -size],
+    [2, -size / 2n],
+    [2, PAGE_SIZE],
+    [1, 1n],
+    [1, -1n],
+    [2, 4n * PAGE_SIZE],
+  ]);
+  const start = edge + away;
+  const last = random.chance(2) ? U64_MAX : start + size - 1n;
+  if (start < 0n) return { start: 0n, last: size - 1n };
+  if (start > U64_MAX) return { start: U64_MAX - size + 1n, last: U64_MAX };
+  return { start, last: last > U64_MAX ? U64_MAX : last };
+}
+
+/** Another IOMMU: real where the machine has one and nothing is wished, else one that has less than the machine's. */
+function drawIommu(
+  random: Random,
+  target: Target,
+  { iommu }: Group,
+  borders: readonly bigint[],
+): Readonly<Record<string, unknown>> {
+  const { iommuKind, version } = target;
+  const knowsCoherency = (iommuKind === "intel" || iommuKind === "amd") && isFrom(version, "6.1");
+  // Where a new domain refuses a mapping, the unwind makes tables of an SMMU complain. [spec §19]
+  const mayRefuse = iommuKind !== "smmuv3";
+  return {
+    ...(random.chance(50) ? { aperture: drawAperture(random, iommu.aperture, borders) } : {}),
+    ...(random.chance(30) ? { "page-sizes": somePageSizes(random, iommu.pageSizes) } : {}),
+    ...(knowsCoherency && random.chance(30) ? { coherent: random.chance(50) } : {}),
+    ...(mayRefuse && random.chance(30) ? { refuses: drawRefused(random, borders) } : {}),
+  };
+}
+
+function drawAperture(random: Random, own: Range, borders: readonly bigint[]): string {
+  const inside = borders.filter((border) => own.start <= border && border <= own.last);
+  const odd = random.weighted<bigint>([[6, 0n], [1, 1n], [1, PAGE_SIZE]]);
+  const some = random.oneOf(inside) + odd;
+  const [start, last] = random.weighted<readonly [bigint, bigint]>([
+    [3, [own.start, 0x7fffffffn]],
+    [3, [some, own.last]],
+    [3, [own.start, some]],
+    [2, [0x10000n, own.last - 0x100000n]],
+  ]);
+  const clamped = last > own.last ? own.last : last;
+  return rangeText(start < clamped && start >= own.start ? { start, last: clamped } : own);
+}
+
+/** Some of its sizes, the smallest among them. */
+function somePageSizes(random: Random, own: bigint): bigint {
+  return (own & random.between(0n, U64_MAX)) | PAGE_SIZE;
+}
+
+function drawRefused(random: Random, borders: readonly bigint[]): string {
+  const edge = random.oneOf(borders);
+  const start = edge > U64_MAX - 2n * PAGE_SIZE ? 0n : edge - (edge % PAGE_SIZE);
+  return `${hex(start)}..${hex(start + random.oneOf([1n, 2n, 16n]) * PAGE_SIZE - 1n)}`;
+}

@@ -1,0 +1,56 @@
+/** What a sequence is like, apart from its setting. */
+import type { Target } from "../../check/assignment.ts";
+import type { MemoryKind } from "../../model/pinning.ts";
+import type { Setting } from "../sequence.ts";
+import type { Profile } from "./profile.ts";
+import type { Random } from "./random.ts";
+import type { Traits } from "./situation.ts";
+
+const CONTAINERS = ["c0", "c1", "c2"];
+const PROCESSES = ["p1", "p2"];
+
+/** Of a hundred sequences on a kernel that never gives some pages back, so many have it keep them. */
+const LEAKING_PERCENT = 1;
+
+/** Of a hundred sequences with all kinds of memory so many have huge pages: a guest may run out of them. */
+const HUGE_PERCENT = 10;
+
+export function drawTraits(
+  random: Random,
+  target: Target,
+  setting: Setting,
+  profile: Profile,
+  haunts: readonly bigint[],
+): Traits {
+  const groups = Object.keys(setting.groups);
+  return {
+    groups,
+    containers: CONTAINERS.slice(0, random.weighted([[5, 1], [3, 2], [1, 3]])),
+    processes: profile.hasProcesses ? PROCESSES : PROCESSES.slice(0, 1),
+    nonsensePercent: profile.nonsensePercent,
+    memoryKinds: memoryKinds(random, target, profile),
+    mappingsMost: profile.mappingsMost,
+    haunts,
+    isInReach: profile.name === "dma",
+    mayInject: target.lackOfModules === undefined && setting["list-order"] !== "as-written",
+    mayLeak: random.chance(LEAKING_PERCENT),
+  };
+}
+
+/** Files are the same RAM disk, so that they aren't for sequences that look at what is in memory. */
+function memoryKinds(random: Random, { options }: Target, { name, hasMemoryKinds }: Profile): MemoryKind[] {
+  if (name === "dma") return ["private", "private", "shared", "scattered"];
+  if (!hasMemoryKinds) return ["private"];
+  const hasHuge = random.chance(HUGE_PERCENT);
+  return [
+    "untouched",
+    "read-only",
+    "none",
+    "shared",
+    "scattered",
+    "device",
+    ...(options.has("CONFIG_BLK_DEV_RAM") ? ["file" as const] : []),
+    ...(hasHuge ? ["huge" as const] : []),
+    ...(hasHuge && options.has("CONFIG_TRANSPARENT_HUGEPAGE") ? ["transparent" as const] : []),
+  ];
+}

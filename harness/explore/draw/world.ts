@@ -1,0 +1,32 @@
+/** Parameters of the kernel's module, regions that turn up, failures that are due. */
+import { hex } from "../../model/range_list.ts";
+import { PAGE_SIZE } from "../../model/constants.ts";
+import type { WrittenStep } from "../sequence.ts";
+import { INJECTED_KINDS } from "./setting.ts";
+import { nothingToDraw, type Situation } from "./situation.ts";
+
+export function drawParameter({ random }: Situation): WrittenStep {
+  switch (random.below(3)) {
+    case 0:
+      return { parameter: { "allow-unsafe-interrupts": random.chance(70) } };
+    case 1:
+      return { parameter: { "disable-hugepages": random.chance(50) } };
+    default:
+      return {
+        parameter: { "dma-entry-limit": random.oneOf([0n, 1n, 2n, 3n, 5n, 65535n, 0xffffffffn]) },
+      };
+  }
+}
+
+export function drawInject({ random, traits }: Situation): WrittenStep {
+  if (!traits.mayInject) nothingToDraw("module that injects regions");
+  const start = random.oneOf(traits.haunts) + PAGE_SIZE * random.between(0n, 4n);
+  const last = start + random.oneOf([0n, PAGE_SIZE - 1n, 16n * PAGE_SIZE - 1n]);
+  const region = `${hex(start)}..${hex(last)} ${random.oneOf(INJECTED_KINDS)}`;
+  return { inject: { group: random.oneOf(traits.groups), reserved: [region] } };
+}
+
+export function drawFailCollection({ random, traits }: Situation): WrittenStep {
+  if (!traits.mayInject) nothingToDraw("module that makes collecting fail");
+  return { "fail-collection": random.weighted<bigint>([[4, 1n], [2, 2n], [1, 3n], [1, 0n]]) };
+}
