@@ -242,6 +242,7 @@ export const DOMAIN_MUTANTS: readonly Mutant[] = [
     fault: "a new domain gets mappings as if their memory were contiguous",
     edits: [{ in: "vfio_iommu_replay", replace: "p == iommu_iova_to_phys(d->domain, i)", by: "p" }],
     guards: ["domains/replay-of-single-pages", "dma/replayed-into-a-second-domain"],
+    verdict: "mismatch or crash",
   },
   {
     name: "domains-not-unwound",
