@@ -4,8 +4,10 @@ import { Command, CommanderError } from "commander";
 import { register as registerBench } from "./cli/bench.ts";
 import { register as registerCache } from "./cli/cache.ts";
 import { register as registerDoctor } from "./cli/doctor.ts";
+import { register as registerExplore } from "./cli/explore.ts";
 import { register as registerKernels } from "./cli/kernels.ts";
 import { register as registerMachines } from "./cli/machines.ts";
+import { register as registerReplay } from "./cli/replay.ts";
 import { register as registerRun } from "./cli/run.ts";
 import { register as registerScenarios } from "./cli/scenarios.ts";
 import { VERSION } from "./cli/version.ts";
@@ -25,6 +27,8 @@ const program = new Command("iovacheck")
 for (
   const register of [
     registerRun,
+    registerExplore,
+    registerReplay,
     registerScenarios,
     registerBench,
     registerMachines,

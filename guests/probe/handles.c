@@ -26,7 +26,7 @@ static const char *const missing[HANDLE_KINDS] = {
 	[PROCESS] = "no process",
 };
 
-static struct handle *find(const char *name)
+struct handle *handle_find(const char *name)
 {
 	for (int i = 0; i < handle_count; i++)
 		if (!strcmp(handles[i].name, name))
@@ -41,7 +41,7 @@ bool handle_is_new(const struct request *request, int index)
 
 	if (length >= sizeof(handles[0].name) || strspn(name, NAME_CHARACTERS) != length)
 		reply_bad("a handle is 1 to 31 letters, digits, - or _, not", name);
-	else if (find(name))
+	else if (handle_find(name))
 		reply_bad("this handle is in use:", name);
 	else if (handle_count == HANDLES_MOST)
 		reply_bad("too many open handles for", name);
@@ -63,7 +63,7 @@ struct handle *handle_add(const char *name, enum handle_kind kind, int fd)
 
 struct handle *handle_argument(const struct request *request, int index, enum handle_kind kind)
 {
-	struct handle *handle = find(request->argument[index]);
+	struct handle *handle = handle_find(request->argument[index]);
 
 	if (handle && handle->kind == kind)
 		return handle;
@@ -73,7 +73,7 @@ struct handle *handle_argument(const struct request *request, int index, enum ha
 
 struct handle *file_argument(const struct request *request, int index)
 {
-	struct handle *handle = find(request->argument[index]);
+	struct handle *handle = handle_find(request->argument[index]);
 
 	if (handle && handle->kind != PROCESS)
 		return handle;

@@ -25,6 +25,9 @@ struct handle {
 	pid_t pid;       /* of a process, whose fd is the line to it */
 };
 
+/* NULL when nothing open is called that. */
+struct handle *handle_find(const char *name);
+
 /* True when the name in the request is free and well-formed; answers `bad` otherwise. */
 bool handle_is_new(const struct request *request, int index);
 

@@ -25,6 +25,16 @@ static void open_as(const char *name, enum handle_kind kind, const char *path)
 	reply_ok();
 }
 
+/* A group may be asked for by the handle that it has: the kernel is to refuse, and if it doesn't, that is the answer. */
+static void open_again(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	reply_result(fd < 0 ? errno : 0);
+}
+
 static void close_named(const struct request *request, enum handle_kind kind)
 {
 	struct handle *handle = handle_argument(request, 0, kind);
@@ -51,10 +61,16 @@ void command_group_open(const struct request *request)
 	uint64_t number;
 	char path[40];
 
-	if (!handle_is_new(request, 0) || !number_up_to(request, 1, "the group", INT32_MAX, &number))
+	const struct handle *open_already = handle_find(request->argument[0]);
+	bool is_open = open_already && open_already->kind == GROUP;
+
+	if ((!is_open && !handle_is_new(request, 0)) || !number_up_to(request, 1, "the group", INT32_MAX, &number))
 		return;
 	snprintf(path, sizeof(path), "/dev/vfio/%d", (int)number);
-	open_as(request->argument[0], GROUP, path);
+	if (is_open)
+		open_again(path);
+	else
+		open_as(request->argument[0], GROUP, path);
 }
 
 void command_group_close(const struct request *request)

@@ -36,7 +36,10 @@ export function toldOf(attempts: readonly Attempt[]): Attempt {
 }
 
 /** What went wrong in an attempt, if anything did. */
-export function causeOf(scenario: Scenario, { execution }: Attempt): Pick<ScenarioEnd, "reason" | "failure"> {
+export function causeOf(
+  scenario: Scenario,
+  { execution }: Pick<Attempt, "execution">,
+): Pick<ScenarioEnd, "reason" | "failure"> {
   const { reason, console = [] } = execution;
   const said = [...(reason === undefined ? [] : [reason]), ...console].join("\n");
   return {

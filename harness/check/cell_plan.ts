@@ -24,6 +24,8 @@ export interface CellPlan {
   readonly qemuVersion: KernelVersion;
   readonly machine: Machine;
   readonly scenarios: readonly Scenario[];
+  /** Whether what the kernel's version is known to do wrong counts as a mismatch. */
+  readonly ignoresDeviations?: boolean;
   /** Why this cell can't be, where it can't. */
   readonly skip?: string;
   readonly artifactsDir: string;
@@ -34,4 +36,6 @@ export interface CellPlan {
   guestPlan(artifactsDir: string): Promise<GuestPlan>;
   /** The one command that runs a scenario of this cell again. */
   again(scenario: string): string;
+  /** The one command that plays a scenario file of explore's again, which says by itself where it was found. */
+  replay(file: string): string;
 }

@@ -33,6 +33,8 @@ export interface Execution extends Judgement {
   readonly console?: readonly string[];
   /** What the guest is like now; undefined when it is lost. */
   readonly condition?: Condition;
+  /** The answers to the predicted actions, where one of them differs. */
+  readonly observed?: readonly Answer[];
 }
 
 const NO_NAMES: GuestNames = { groupNumber: () => 0, device: () => "" };
@@ -166,13 +168,24 @@ export function conclude(
     }
     const judged = judge(prediction, observed);
     const isFine = judged.verdict === "match" || judged.verdict === "known";
-    if (!isFine) return { ...judged, condition };
+    if (!isFine) return { ...judged, condition, observed };
     const fault = strayFault(scenario, prediction, observed, log);
     if (fault) return { verdict: "mismatch", ...fault, condition };
     return { ...judged, ...leftOver(prediction, condition.lockedPages - before.lockedPages), condition };
   } catch (error) {
     if (!(error instanceof BadRequestError || error instanceof ProtocolError)) throw error;
-    return mismatchSoFar(prediction, observed) ?? { verdict: "harness-fault", reason: error.message };
+    const early = mismatchSoFar(prediction, observed);
+    return early ?? { verdict: "harness-fault", reason: error.message, ...conditionAfter(replies) };
+  }
+}
+
+/** After a request that was no good, the guest is what it says it is. */
+function conditionAfter(replies: readonly string[]): Pick<Execution, "condition"> {
+  try {
+    return { condition: conditionOf(replies.at(-1) ?? "") };
+  } catch (error) {
+    if (error instanceof BadRequestError || error instanceof ProtocolError) return {};
+    throw error;
   }
 }
 

@@ -200,6 +200,13 @@ function toPlan(
         ...request.repeatedOptions,
         ...(scenario === "" ? [] : [scenario]),
       ].map(quoted).join(" "),
+    replay: (file) =>
+      [
+        ...["deno", "task", "replay"],
+        ...request.modules.flatMap((module) => ["--module", resolve(module)]),
+        ...request.repeatedOptions,
+        file,
+      ].map(quoted).join(" "),
   };
 }
 

@@ -35,9 +35,9 @@ export const inOrder = (scenarios: readonly Scenario[]): Scenario[] =>
 
 /** What a cell's scenarios are held against. */
 export function targetOf(
-  { machine, kernelVersion, kernelOptions, qemuVersion, lackOfModules }: Pick<
+  { machine, kernelVersion, kernelOptions, qemuVersion, lackOfModules, ignoresDeviations }: Pick<
     CellPlan,
-    "machine" | "kernelVersion" | "kernelOptions" | "qemuVersion" | "lackOfModules"
+    "machine" | "kernelVersion" | "kernelOptions" | "qemuVersion" | "lackOfModules" | "ignoresDeviations"
   >,
 ): Target {
   return {
@@ -47,6 +47,7 @@ export function targetOf(
     version: kernelVersion,
     options: kernelOptions,
     lackOfModules,
+    ...(ignoresDeviations ? { deviations: new Set() } : {}),
   };
 }
 

@@ -1,16 +1,20 @@
 /** A run: all cells of a plan, as many at a time as allowed, told as events. */
 import { type Counts, type Event, type Verdict, zeroCounts } from "../report/events.ts";
-import { runCell } from "./cell.ts";
-import type { RehearsedCell } from "./rehearsal.ts";
-
 /** Exit codes of the command line. */
 export const EXIT_OK = 0;
 export const EXIT_DIFFERENT = 1;
 export const EXIT_CANNOT_TEST = 3;
 export const EXIT_INTERRUPTED = 130;
 
+/** A cell whose turn will come. */
+export interface CellRun {
+  readonly id: string;
+  /** Does all that is to be done in the cell, and tells of it in events. */
+  run(emit: (event: Event) => void, signal: AbortSignal): Promise<void>;
+}
+
 export interface RunOptions {
-  readonly cells: readonly RehearsedCell[];
+  readonly cells: readonly CellRun[];
   /** How many guests at a time. */
   readonly jobs: number;
   readonly commandLine: readonly string[];
@@ -32,7 +36,7 @@ export async function runCells(options: RunOptions): Promise<number> {
     commandLine: [...options.commandLine],
     version: options.version,
     date: new Date().toISOString(),
-    cells: options.cells.map(({ plan }) => plan.id),
+    cells: options.cells.map(({ id }) => id),
   });
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
@@ -40,7 +44,7 @@ export async function runCells(options: RunOptions): Promise<number> {
   const worker = async () => {
     try {
       for (let cell = waiting.shift(); cell && !signal.aborted; cell = waiting.shift()) {
-        await runCell(cell.prepare(), emit, signal);
+        await cell.run(emit, signal);
       }
     } catch (error) {
       // The others end, too, and only then does anyone close what they report to.
@@ -71,6 +75,10 @@ export class Tally {
     if (event.type === "scenario-end") {
       this.counts[event.verdict]++;
       for (const verdict of event.attempts ?? []) this.#others.add(verdict);
+    }
+    if (event.type === "explored") {
+      this.counts.match += event.sequences - event.known;
+      this.counts.known += event.known;
     }
     if (event.type === "world-checked" && event.verdict === "mismatch") this.#others.add(event.verdict);
     if (event.type === "guest-booted" && event.complaint !== undefined) this.#others.add("crash");

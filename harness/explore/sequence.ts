@@ -26,8 +26,11 @@ export interface Sequence {
 }
 
 /** What every sequence is about: which rules it comes across is left to chance. */
-const RULE = "§1, §2, §3, §4, §5, §6";
+export const RULE = "§1, §2, §3, §4, §5, §6";
 
 /** The sequence as a scenario of that name. */
 export const scenarioOf = ({ setting, steps }: Sequence, name: string): Scenario =>
   scenarioFrom({ scenario: name, rule: RULE, ...setting, steps }, name, "explore");
+
+/** Steps of devices that move data, whose faults the kernel logs. */
+export const ENGINE_STEPS = ["engine", "dma"] as const;

@@ -119,9 +119,9 @@ export class Guest implements AsyncDisposable {
   async kernelLog(): Promise<string[]> {
     const log: string[] = [];
     for (;;) {
-      const { lines = "-", more } = valuesOf((await this.ask("klog")).replace(/^ok ?/, ""));
-      if (lines !== "-") log.push(...lines.split(MESSAGE_BOUNDARY));
-      if (more === undefined) return log;
+      const { lines, isAll } = logOf(await this.ask("klog"));
+      log.push(...lines);
+      if (isAll) return log;
     }
   }
 
@@ -156,6 +156,12 @@ function parseGreeting(reply: string): Greeting {
     version: values.version ?? "",
     modulesFailed: failed === "-" ? [] : failed.split(","),
   };
+}
+
+/** The lines in a reply to `klog`, and whether it has all that there are. */
+export function logOf(reply: string): { lines: string[]; isAll: boolean } {
+  const { lines = "-", more } = valuesOf(reply.replace(/^ok ?/, ""));
+  return { lines: lines === "-" ? [] : lines.split(MESSAGE_BOUNDARY), isAll: more === undefined };
 }
 
 /**

@@ -128,6 +128,25 @@ export interface ScenarioEnd {
   again: string;
 }
 
+/** Random sequences were played in a cell; what diverged was told by events of scenarios. */
+export interface Explored {
+  type: "explored";
+  cell: string;
+  /** The sequences from 0 on are those of this seed. */
+  seed: number;
+  /** Sequences that were played once. */
+  sequences: number;
+  /** How many of them showed known faults of the kernel, and which. */
+  known: number;
+  deviations: string[];
+  /** Steps of all sequences, and the answers to them that were compared. */
+  steps: number;
+  answers: number;
+  /** Guests that were booted. */
+  guests: number;
+  durationMs: number;
+}
+
 /** Where and how prediction and observation parted. */
 export interface Failure {
   /** Number of the step, from 1; 0 before the first step. */
@@ -169,6 +188,7 @@ export type Event =
   | WorldChecked
   | AttemptEnd
   | ScenarioEnd
+  | Explored
   | CellEnd
   | RunEnd;
 
@@ -224,6 +244,7 @@ const TYPES: Record<Event["type"], true> = {
   "world-checked": true,
   "attempt-end": true,
   "scenario-end": true,
+  "explored": true,
   "cell-end": true,
   "run-end": true,
 };

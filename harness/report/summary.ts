@@ -10,6 +10,8 @@ export interface Summary {
   /** Cells whose groups, regions or aperture aren't the predicted ones. */
   worldsMismatched: number;
   scenarios: number;
+  /** Random sequences that were played. */
+  sequences: number;
   /** Verdicts of scenarios. */
   counts: Counts;
   /** How many scenarios each known issue explained. */
@@ -27,6 +29,7 @@ export function emptySummary(): Summary {
     cellsFaulted: 0,
     worldsMismatched: 0,
     scenarios: 0,
+    sequences: 0,
     counts: zeroCounts(),
     deviations: new Map(),
   };
@@ -49,6 +52,11 @@ export function addToSummary(summary: Summary, event: Event): void {
       summary.scenarios++;
       summary.counts[event.verdict]++;
       for (const name of event.deviations) addDeviation(summary, name);
+      break;
+    case "explored":
+      summary.sequences += event.sequences;
+      summary.counts.match += event.sequences - event.known;
+      summary.counts.known += event.known;
   }
 }
 
@@ -64,7 +72,13 @@ export function summaryText(summary: Summary): string {
     ...(summary.cellsFaulted > 0 ? [`${summary.cellsFaulted} faulted`] : []),
     ...(summary.worldsMismatched > 0 ? [plural(summary.worldsMismatched, "world mismatch", "es")] : []),
   ];
-  return `${cells.join(", ")}, ${plural(summary.scenarios, "scenario")}: ${verdicts.join(", ")}`;
+  const played = summary.sequences > 0
+    ? [
+      plural(summary.sequences, "sequence"),
+      ...(summary.scenarios > 0 ? [`${summary.scenarios} told of`] : []),
+    ]
+    : [plural(summary.scenarios, "scenario")];
+  return `${cells.join(", ")}, ${played.join(", ")}: ${verdicts.join(", ")}`;
 }
 
 function addDeviation({ deviations }: Summary, name: string): void {

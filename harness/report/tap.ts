@@ -14,6 +14,7 @@ import type {
   CellSkip,
   CellStart,
   Event,
+  Explored,
   Failure,
   GuestBooted,
   ScenarioEnd,
@@ -140,6 +141,8 @@ class Cell {
         return this.#body([commentLine(attemptText(event))]);
       case "scenario-end":
         return this.#point(event.verdict, scenarioPoint(event));
+      case "explored":
+        return this.#point("match", exploredPoint(event));
       case "cell-end":
         return this.#end(event);
     }
@@ -228,6 +231,17 @@ function scenarioPoint(event: ScenarioEnd): UnnumberedPoint {
   const played = attempts && `${attempts.length}: ${attempts.join(", ")}`;
   const diagnostics = { verdict, attempts: played, reason, at, ...failureKeys(event.failure), again };
   return { ...point, diagnostics };
+}
+
+function exploredPoint(event: Explored): UnnumberedPoint {
+  const { seed, sequences, steps, answers, known, deviations, guests, durationMs } = event;
+  const perSecond = Math.round(1000 * steps / Math.max(durationMs, 1));
+  const name = [
+    `seed ${seed}: ${sequences} sequences, ${steps} steps, ${answers} answers compared`,
+    `${perSecond} steps per second on ${guests} ${guests === 1 ? "guest" : "guests"}`,
+    ...(known > 0 ? [`${known} sequences with known ${deviations.join(", ")}`] : []),
+  ].join("; ");
+  return { name, ok: true, durationMs };
 }
 
 function outcome(

@@ -45,6 +45,18 @@ const CONDITIONS = z.strictObject({
 
 const TAG = z.string().regex(/^[a-z][a-z0-9-]*$/, "write a tag such as slow");
 
+const FOUND = z.strictObject({
+  kernel: z.string(),
+  qemu: z.string(),
+  machine: z.string(),
+  seed: z.bigint().transform(Number),
+  sequence: z.bigint().transform(Number),
+  "no-deviations": z.literal(true).optional()
+    .describe("What the kernel's version is known to do wrong was taken for a divergence"),
+}).describe(
+  "Where explore came across it, and replay plays it unless told otherwise; nobody expects anything",
+);
+
 /** One document of a scenario file; its steps are checked one by one, see kinds.ts. */
 export const SCENARIO_SCHEMA = z.strictObject({
   scenario: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "write a name such as attach-refused"),
@@ -57,6 +69,7 @@ export const SCENARIO_SCHEMA = z.strictObject({
     .describe("The module parameter at the start; left out, on where the machine needs it"),
   "list-order": z.enum(["sorted", "as-written"]).default("sorted")
     .describe("Order in which the kernel lists the injected regions; sorted is what its own code does"),
+  found: FOUND.optional(),
   leaks: z.boolean().default(false).describe("Leaves a guest behind that nothing else may run in"),
   steps: z.array(z.unknown()).min(1, "write at least one step"),
 });
@@ -64,6 +77,8 @@ export const SCENARIO_SCHEMA = z.strictObject({
 /** What a scenario asks of a group. */
 export type GroupNeeds = z.infer<typeof GROUP_NEEDS>;
 export type Conditions = z.infer<typeof CONDITIONS>;
+/** Where a scenario was found. */
+export type Found = z.infer<typeof FOUND>;
 
 export interface Scenario {
   /** `seed/attach-refused`: folder and name. */
@@ -80,6 +95,7 @@ export interface Scenario {
   readonly allowUnsafeInterrupts: boolean | undefined;
   readonly listOrder: ListOrder;
   readonly leaks: boolean;
+  readonly found: Found | undefined;
   readonly steps: readonly Step[];
   /** Modules of guests/ without which it can't be played. */
   readonly modules: readonly GuestModule[];
@@ -106,7 +122,7 @@ export const scenarioFrom = (written: unknown, shownAs: string, folder: string):
 
 /** One step of such a scenario. */
 export const stepFrom = (written: unknown, shownAs: string): Step =>
-  toStep(asLoaded({ steps: [written] }, shownAs, z.unknown()), written, 0);
+  toStep(asLoaded({ steps: [written] }, shownAs, z.unknown()), written, 0, false);
 
 /**
  * The scenarios as they are, of one file or of many.
@@ -133,7 +149,8 @@ function toScenario(document: Loaded<z.infer<typeof SCENARIO_SCHEMA>>, folder: s
   const groups = Object.entries(value.groups).map(([name, needs]) =>
     [name, { ...needs, position: at(["groups", name]) }] as const
   );
-  const steps = value.steps.map((written, index) => toStep(document, written, index));
+  const isExpected = value.found === undefined;
+  const steps = value.steps.map((written, index) => toStep(document, written, index, isExpected));
   return {
     id: `${folder}/${value.scenario}`,
     position: at(["scenario"]),
@@ -147,6 +164,7 @@ function toScenario(document: Loaded<z.infer<typeof SCENARIO_SCHEMA>>, folder: s
     allowUnsafeInterrupts: value["allow-unsafe-interrupts"],
     listOrder: value["list-order"],
     leaks: value.leaks,
+    found: value.found,
     steps,
     modules: modulesFor(value, steps),
   };
@@ -186,7 +204,8 @@ function modulesFor(
   return [...modules];
 }
 
-function toStep(document: Loaded<unknown>, written: unknown, index: number): Step {
+/** @param isExpected whether a step about which nothing is said is expected to succeed */
+function toStep(document: Loaded<unknown>, written: unknown, index: number, isExpected: boolean): Step {
   const path = ["steps", index];
   const position = document.at(path);
   const fields: Record<string, unknown> = typeof written === "string"
@@ -211,7 +230,7 @@ function toStep(document: Loaded<unknown>, written: unknown, index: number): Ste
   const args = typeof written === "string"
     ? parseBare(kind.schema, name, position)
     : document.parse(kind.schema, [...path, name]);
-  const { expect, returns, holes, in: process } = fields;
+  const { expect = isExpected ? undefined : "any", returns, holes, in: process } = fields;
   if (holes !== undefined && containerOf(fields[name]) !== DEFAULT_CONTAINER) {
     throw new ConfigError(document.at([...path, "holes"]), `holes are those of ${DEFAULT_CONTAINER} only`);
   }
@@ -237,9 +256,11 @@ function parseExpectation(
   path: readonly PropertyKey[],
   written: Record<string, unknown>,
 ): Expectation {
-  const entries = Object.entries(written).filter(([, value]) => value !== undefined).map(([key]) => [
+  const entries = Object.entries(written).filter(([, value]) => value !== undefined).map(([key, value]) => [
     key,
-    document.parse(EXPECTATION_SHAPE[key as keyof typeof EXPECTATION_SHAPE] as z.ZodType, [...path, key]),
+    key === "expect" && value === "any"
+      ? value
+      : document.parse(EXPECTATION_SHAPE[key as keyof typeof EXPECTATION_SHAPE] as z.ZodType, [...path, key]),
   ]);
   return z.strictObject(EXPECTATION_SHAPE).parse(Object.fromEntries(entries));
 }

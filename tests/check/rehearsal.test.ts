@@ -27,6 +27,7 @@ function worlds(count: number, scenario: Scenario) {
     retries: 0,
     guestPlan: () => Promise.reject(new Error("no guest")),
     again: () => "again",
+    replay: () => "",
   }));
   return { plans, played };
 }

@@ -108,6 +108,7 @@ function cell(id: string, artifactsDir: string, start: () => Error): CellPlan {
     limits: { bootTimeoutMs: 1, replyTimeoutMs: 1 },
     retries: 0,
     guestPlan: () => Promise.reject(start()),
+    replay: () => "",
     again: () => `again ${id}`,
   };
 }

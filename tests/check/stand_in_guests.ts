@@ -57,6 +57,7 @@ export function cellWith(
       return qemuPlan(artifactsDir, behaviour(guest, booted === 1));
     },
     again: (scenario) => `again ${scenario}`,
+    replay: () => "",
   };
 }
 

@@ -1,0 +1,61 @@
+/** `deno task iovacheck explore`: random sequences against the model. */
+import type { Command } from "commander";
+import { planRun } from "../check/plan.ts";
+import type { CellRun } from "../check/run.ts";
+import { exploreCell } from "../explore/exploration.ts";
+import { type CellOptions, matrixOf, requestOf, withCellOptions } from "./cells.ts";
+import { componentContext } from "./component_context.ts";
+import { count, positive, seconds } from "./numbers.ts";
+import { freshFolder } from "./out_folder.ts";
+import { interruptibly, runAndTell } from "./telling.ts";
+
+const DEFAULT_TIME_LIMIT_S = 60;
+const DEFAULT_STEPS = 100;
+
+interface Options extends CellOptions {
+  seed?: number;
+  runs?: number;
+  timeLimit: number;
+  shrinkLimit: number;
+  steps: number;
+  keepGoing?: true;
+  deviations: boolean;
+}
+
+export function register(program: Command): void {
+  const command = program.command("explore")
+    .description("play random sequences of steps; shrink what diverges from the model to a scenario")
+    .option("--seed <n>", "the same seed makes the same sequences (default: by chance)", count)
+    .option("--runs <n>", "sequences to play in each cell at most", positive)
+    .option("--time-limit <time>", "for each cell: 90s, 10min, 2h", seconds, DEFAULT_TIME_LIMIT_S)
+    .option("--shrink-limit <time>", "for each divergence", seconds, DEFAULT_TIME_LIMIT_S)
+    .option("--steps <n>", "of a sequence at most", positive, DEFAULT_STEPS)
+    .option("--keep-going", "don't end with the first divergence; tell of each kind once")
+    .option("--no-deviations", "take what the kernel's version is known to do wrong for a divergence, too");
+  withCellOptions(command).action(explore);
+}
+
+async function explore(options: Options): Promise<void> {
+  const request = await requestOf(await matrixOf(options), options);
+  const wish = {
+    seed: options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
+    runs: options.runs ?? Infinity,
+    timeLimitMs: options.timeLimit * 1000,
+    shrinkLimitMs: options.shrinkLimit * 1000,
+    stepsMost: options.steps,
+    keepsGoing: options.keepGoing ?? false,
+  };
+  await interruptibly(async (signal) => {
+    const outDir = await freshFolder(options.out);
+    const plans = await planRun({ ...request, scenarios: [], outDir, retries: 0 }, {
+      ...componentContext(),
+      signal,
+    });
+    const cells = plans.map((plan): CellRun => ({
+      id: plan.id,
+      run: (emit, signal) =>
+        exploreCell({ ...plan, ignoresDeviations: !options.deviations }, wish, emit, signal),
+    }));
+    return await runAndTell(cells, options.jobs, outDir, signal);
+  });
+}

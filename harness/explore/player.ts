@@ -1,0 +1,206 @@
+/** Plays sequences on guests of a cell: one guest as long as it is fit for more, then the next. */
+import { join } from "node:path";
+import type { Target } from "../check/assignment.ts";
+import type { CellPlan, GuestPlan } from "../check/cell_plan.ts";
+import {
+  commandsOf,
+  conclude,
+  concludeEarly,
+  execute,
+  type Execution,
+  type Performance,
+  requestsOf,
+} from "../check/execution.ts";
+import { makeReady, type ReadyGuest } from "../check/ready_guest.ts";
+import { checkWorld, namesOf } from "../check/world_check.ts";
+import { Guest, logOf } from "../guest/guest.ts";
+import { GuestLost } from "../guest/guest_lost.ts";
+import { ProtocolError } from "../guest/probe_channel.ts";
+import { membershipsOf } from "../machine/predicted.ts";
+import { ENGINE_STEPS } from "./sequence.ts";
+import type { Playable } from "./playable.ts";
+
+/** What pinned memory a guest may lose to faults of its kernel before it is given up. */
+const LEAK_TOLERATED_PAGES = 4096n;
+
+/** Told of every guest that has booted, with what its kernel complained about on the way, if it did. */
+export type OnBoot = (booted: { guest: Guest; plan: GuestPlan; complaint?: string | undefined }) => void;
+
+/** A live guest, and what it was like when it had just booted. */
+interface Live extends ReadyGuest, AsyncDisposable {
+  readonly pristinePages: bigint;
+}
+
+/** A sequence that a guest is at. */
+interface Running {
+  readonly playable: Playable;
+  readonly guest: Live;
+  readonly performance: Omit<Performance, "before">;
+  readonly replies: Promise<readonly string[]>;
+}
+
+export class Player implements AsyncDisposable {
+  readonly #plan: CellPlan;
+  readonly #target: Target;
+  readonly #signal: AbortSignal;
+  readonly #onBoot: OnBoot;
+  #live: Live | undefined;
+  #boots = 0;
+
+  /** @param signal aborted, guests end at once */
+  constructor(plan: CellPlan, target: Target, signal: AbortSignal, onBoot: OnBoot) {
+    this.#plan = plan;
+    this.#target = target;
+    this.#signal = signal;
+    this.#onBoot = onBoot;
+  }
+
+  get boots(): number {
+    return this.#boots;
+  }
+
+  /** Compares the machine with what it was predicted to be, before anything relies on it. */
+  async checkWorld(): Promise<Execution> {
+    const { guest, numbers, condition } = await this.#fitGuest();
+    const { machine, kernelVersion } = this.#plan;
+    return await checkWorld(guest, this.#target, membershipsOf(machine, kernelVersion), numbers, condition);
+  }
+
+  /** Ends the guest, so that what is played next has one that nothing else has been played on. */
+  async renew(): Promise<void> {
+    const live = this.#live;
+    this.#live = undefined;
+    await live?.[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.renew();
+  }
+
+  /**
+   * Plays a sequence by itself, with marks in the kernel log.
+   * @throws GuestLost, CannotTestError when there is no guest to play on
+   */
+  async play(playable: Playable): Promise<Execution> {
+    const live = await this.#fitGuest(playable);
+    const { scenario, prediction, assignment } = playable;
+    const names = namesOf(live.numbers, assignment.world);
+    const execution = await execute(live.guest, scenario, prediction, names, live.condition);
+    await this.#settle(live, execution);
+    return execution;
+  }
+
+  /**
+   * Plays one sequence after the other. While the guest is at one, the next is made and the last is judged.
+   * @param judged is told how each went, in order; false ends it
+   * @throws GuestLost, CannotTestError when there is no guest to play on
+   */
+  async playAll(
+    source: Iterator<Playable>,
+    judged: (playable: Playable, execution: Execution) => boolean,
+  ): Promise<void> {
+    let running: Running | undefined;
+    for (;;) {
+      const { value: next } = source.next() as IteratorResult<Playable, undefined>;
+      await running?.replies.catch(() => {});
+      const earlier = running;
+      running = next && await this.#startUnlessLost(next, earlier);
+      if (earlier) {
+        const execution = await this.#judge(earlier);
+        if (!judged(earlier.playable, execution)) return await this.#abandon(running);
+        if (this.#live !== earlier.guest && running) {
+          await this.#abandon(running);
+          running = await this.#start(running.playable);
+        }
+      }
+      if (!running) {
+        if (!next) return;
+        running = await this.#start(next);
+      }
+    }
+  }
+
+  /** Starts it on the guest that has just answered all of the last one. */
+  async #startUnlessLost(next: Playable, earlier: Running | undefined): Promise<Running | undefined> {
+    if (!earlier) return await this.#start(next);
+    const isLost = await earlier.replies.then(() => false, () => true);
+    return isLost || !this.#isFitFor(earlier.guest, next) ? undefined : this.#send(next, earlier.guest);
+  }
+
+  async #start(playable: Playable): Promise<Running> {
+    return this.#send(playable, await this.#fitGuest(playable));
+  }
+
+  #send(playable: Playable, guest: Live): Running {
+    const { scenario, prediction, assignment, sequence } = playable;
+    const requests = requestsOf(scenario, prediction, sequence.steps.some(isOfEngine));
+    const commands = commandsOf(requests, namesOf(guest.numbers, assignment.world));
+    const replies = guest.guest.request([...commands, "klog"]);
+    // Whoever judges is told; until then it must not be taken for an error that nobody handles.
+    replies.catch(() => {});
+    return { playable, guest, performance: { scenario, prediction, requests }, replies };
+  }
+
+  async #judge({ playable, guest, performance, replies }: Running): Promise<Execution> {
+    const whole = { ...performance, before: guest.condition };
+    let execution: Execution;
+    try {
+      const all = await replies;
+      const { lines, isAll } = logOf(all.at(-1) ?? "");
+      if (!isAll) {
+        // So long a log is read in pieces, and the rest of it would be taken for the next sequence's.
+        await this.renew();
+        return await this.play(playable);
+      }
+      execution = conclude(whole, all.slice(0, -1), lines);
+    } catch (error) {
+      if (!(error instanceof GuestLost || error instanceof ProtocolError)) throw error;
+      execution = concludeEarly(whole, error);
+    }
+    await this.#settle(guest, execution);
+    return execution;
+  }
+
+  /** Nobody wants to know any more. */
+  async #abandon(running: Running | undefined): Promise<void> {
+    if (!running) return;
+    await running.replies.catch(() => {});
+    if (this.#live === running.guest) await this.renew();
+  }
+
+  /** Takes note of what the guest is like now, or gives it up. */
+  async #settle(live: Live, { verdict, condition }: Execution): Promise<void> {
+    const isSane = condition !== undefined && verdict !== "crash" &&
+      condition.lockedPages - live.pristinePages <= LEAK_TOLERATED_PAGES;
+    if (isSane) live.condition = condition;
+    else if (this.#live === live) await this.renew();
+  }
+
+  /** What stays locked by a fault of the kernel counts against the limits that a sequence sets. */
+  #isFitFor({ condition, pristinePages }: Live, { sequence }: Playable): boolean {
+    return condition.lockedPages === pristinePages || !sequence.steps.some((step) => "memlock" in step);
+  }
+
+  async #fitGuest(playable?: Playable): Promise<Live> {
+    if (this.#live && playable && !this.#isFitFor(this.#live, playable)) await this.renew();
+    return this.#live ??= await this.#boot();
+  }
+
+  async #boot(): Promise<Live> {
+    const artifactsDir = join(this.#plan.artifactsDir, `guest-${++this.#boots}`);
+    await Deno.mkdir(artifactsDir, { recursive: true });
+    const plan = await this.#plan.guestPlan(artifactsDir);
+    await using resources = new AsyncDisposableStack();
+    const guest = resources.use(await Guest.boot(plan, this.#plan.limits, this.#signal));
+    const { ready, complaint } = await makeReady(guest, plan, this.#plan.kernelVersion, this.#target.groups);
+    this.#onBoot({ guest, plan, complaint });
+    const kept = resources.move();
+    return {
+      ...ready,
+      pristinePages: ready.condition.lockedPages,
+      [Symbol.asyncDispose]: () => kept.disposeAsync(),
+    };
+  }
+}
+
+const isOfEngine = (step: object): boolean => ENGINE_STEPS.some((name) => name in step);
