@@ -15,33 +15,35 @@ const UPDATE_VADDR = 10n;
 /** VFIO_SET_IOMMU: chooses the backend and attaches all groups, newest first. [spec §1.5] */
 export function setIommu(state: State, key: string, type: bigint): Outcome {
   const container = openContainer(state, key);
-  if (container.groups.length === 0 || container.type1) return { state, answer: refused("EINVAL") };
+  if (container.groups.length === 0 || container.type1) {
+    return { state, answer: refused("EINVAL", "§1.5 row 1") };
+  }
   const { knowsNesting, knowsUnmapAll } = state.semantics;
   const isNested = type === TYPE1_NESTING && knowsNesting;
-  if (type === UNMAP_ALL && knowsUnmapAll) return { state, answer: refused("EINVAL") };
-  if (type !== TYPE1 && type !== TYPE1_V2 && !isNested) return { state, answer: refused("ENODEV") };
+  if (type === UNMAP_ALL && knowsUnmapAll) return { state, answer: refused("EINVAL", "§1.5 row 3") };
+  if (type !== TYPE1 && type !== TYPE1_V2 && !isNested) {
+    return { state, answer: refused("ENODEV", "§1.5 row 2") };
+  }
 
   let type1 = emptyType1(type === TYPE1 ? 1 : 2, state.dmaEntryLimit, isNested);
   for (const [index, name] of container.groups.entries()) {
     const { state: after, result } = attachGroup(state, type1, name);
     state = after;
-    if (typeof result === "string") {
+    if ("errno" in result) {
       const attached = container.groups.slice(0, index).reverse();
       for (const earlier of attached) ({ state, type1 } = detachGroup(state, type1, earlier));
-      return { state, answer: refused(result) };
+      return { state, answer: result };
     }
-    type1 = result;
+    ({ type1 } = result);
   }
-  return { state: setContainer(state, key, { ...container, type1 }), answer: ok() };
+  return { state: setContainer(state, key, { ...container, type1 }), answer: ok({}, "§1.5 row 4") };
 }
 
 /** VFIO_CHECK_EXTENSION. [spec §1.2] */
 export function checkExtension(state: State, key: string, extension: bigint): Outcome {
   const { type1 } = openContainer(state, key);
-  return {
-    state,
-    answer: ok({ value: hasExtension(state, type1 !== undefined, key, extension) ? "1" : "0" }),
-  };
+  const value = hasExtension(state, type1 !== undefined, key, extension) ? "1" : "0";
+  return { state, answer: ok({ value }, "§1.2") };
 }
 
 function hasExtension(state: State, isSet: boolean, key: string, extension: bigint): boolean {

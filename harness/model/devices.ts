@@ -7,24 +7,24 @@ import { type Driver, isGone, isOwner } from "./world.ts";
 /** Takes a device away from its driver. */
 export const unbind = (state: State, name: string, index: number): Outcome => ({
   state: release(state, { group: name, index }, "none"),
-  answer: ok(),
+  answer: ok({}, "§1.7"),
 });
 
 /**
  * Gives a device without driver to one. One that uses it itself owns the group's DMA from then on; it can't while
- * somebody else does. [spec §19; kernel: iommu_device_use_default_domain, bind_store]
+ * somebody else does. [spec §1.7; kernel: iommu_device_use_default_domain, bind_store]
  */
 export function bind(state: State, name: string, index: number, driver: Driver): Outcome {
   const isInUse = state.groups.get(name)?.container !== undefined;
-  if (isOwner(driver) && isInUse) return { state, answer: refused("EBUSY") };
-  return { state: withDriver(state, { group: name, index }, driver), answer: ok() };
+  if (isOwner(driver) && isInUse) return { state, answer: refused("EBUSY", "§1.7") };
+  return { state: withDriver(state, { group: name, index }, driver), answer: ok({}, "§1.7") };
 }
 
 /** Takes the only device of a group out of the kernel's sight. */
 export function remove(state: State, name: string): Outcome {
   const { drivers } = entryOf(state.world, name);
   if (drivers.length > 1) throw new RangeError(`group ${name} has further devices`);
-  return { state: release(state, { group: name, index: 0 }, "absent"), answer: ok() };
+  return { state: release(state, { group: name, index: 0 }, "absent"), answer: ok({}, "§1.7") };
 }
 
 /** The kernel finds the device again; vfio-pci isn't given it yet. */
@@ -35,7 +35,7 @@ export const rescan = (state: State, name: string): Outcome =>
 export function askToLeave(state: State, device: Leaving): Outcome {
   if (driverOf(state, device) === "absent") throw new HandleError(`${deviceText(device)} is not there`);
   if (isLeaving(state, device)) throw new HandleError(`${deviceText(device)} was asked to leave already`);
-  return { state: { ...state, leaving: [...state.leaving, device] }, answer: ok() };
+  return { state: { ...state, leaving: [...state.leaving, device] }, answer: ok({}, "§1.7") };
 }
 
 /** A device that was asked to leave is gone. */
@@ -43,8 +43,9 @@ export function leave(state: State, device: Leaving): Outcome {
   if (!isLeaving(state, device)) throw new HandleError(`nobody asked ${deviceText(device)} to leave`);
   const left = release(state, device, "absent");
   const leaving = left.leaving.filter((other) => !isSame(other, device));
-  const cutOff = cutsOff(left, device) ? [...left.cutOff, device.group] : left.cutOff;
-  return { state: { ...left, leaving, cutOff }, answer: ok() };
+  const isCutOff = cutsOff(left, device);
+  const cutOff = isCutOff ? [...left.cutOff, device.group] : left.cutOff;
+  return { state: { ...left, leaving, cutOff }, answer: ok({}, isCutOff ? "§12 Q4" : "§1.7") };
 }
 
 /** Kernels take the name that a device made its requests in away from all that have it. [spec §12 Q4] */
@@ -113,5 +114,5 @@ function appear(state: State, device: Leaving, driver: Driver): Outcome {
   if (driverOf(state, device) !== "absent") throw new HandleError(`${deviceText(device)} is there`);
   const isNew = isGone(entryOf(state.world, device.group));
   if (isNew && state.groups.has(device.group)) throw new HandleError(`group ${device.group} is still open`);
-  return { state: withDriver(state, device, driver), answer: ok() };
+  return { state: withDriver(state, device, driver), answer: ok({}, "§1.7") };
 }

@@ -1,8 +1,8 @@
 /** VFIO_IOMMU_DIRTY_PAGES. [spec §7] */
-import { type Errno, ok, refused } from "./answer.ts";
+import { ok, type Refusal, refused } from "./answer.ts";
 import { PAGE_SIZE } from "./constants.ts";
-import { type BitmapRequest, descriptionFault, fillBitmap } from "./dirty_bitmap.ts";
-import { openContainer } from "./lifecycle.ts";
+import { type BitmapRequest, fillBitmap, isBadDescription, NOT_WRITTEN } from "./dirty_bitmap.ts";
+import { NO_IOMMU, openContainer } from "./lifecycle.ts";
 import { cutsMapping, isAligned, rangeOf, wraps } from "./mappings.ts";
 import { U64_MAX } from "./range_list.ts";
 import type { Semantics } from "./semantics.ts";
@@ -15,11 +15,13 @@ export const DIRTY_GET = 4;
 const HEAD_BYTES = 8;
 const GET_BYTES = 40;
 
+/** Almost all that is asked wrongly. */
+const WRONG = refused("EINVAL", "§7.1");
+
 /** What comes before any look at what is asked for: v1 has no dirty pages. [spec §7.1] */
-function callFault(type1: Type1 | undefined, flags: number, argsz: number): Errno | undefined {
-  if (!type1) return "EINVAL";
-  if (type1.unmapRules === 1) return "EACCES";
-  return argsz < HEAD_BYTES || ![DIRTY_START, DIRTY_STOP, DIRTY_GET].includes(flags) ? "EINVAL" : undefined;
+function callFault({ unmapRules }: Type1, flags: number, argsz: number): Refusal | undefined {
+  if (unmapRules === 1) return refused("EACCES", "§7.1");
+  return argsz < HEAD_BYTES || ![DIRTY_START, DIRTY_STOP, DIRTY_GET].includes(flags) ? WRONG : undefined;
 }
 
 /**
@@ -28,9 +30,10 @@ function callFault(type1: Type1 | undefined, flags: number, argsz: number): Errn
  */
 export function dirtyPages(state: State, key: string, flags: number, argsz = HEAD_BYTES): Outcome {
   const { type1 } = openContainer(state, key);
-  const fault = callFault(type1, flags, argsz) ?? (flags === DIRTY_GET ? "EINVAL" : undefined);
-  if (!type1 || fault) return { state, answer: refused(fault ?? "EINVAL") };
-  return { state: withType1(state, key, tracking(type1, flags === DIRTY_START)), answer: ok() };
+  if (!type1) return { state, answer: NO_IOMMU };
+  const fault = callFault(type1, flags, argsz) ?? (flags === DIRTY_GET ? WRONG : undefined);
+  if (fault) return { state, answer: fault };
+  return { state: withType1(state, key, tracking(type1, flags === DIRTY_START)), answer: ok({}, "§7.1") };
 }
 
 /** Both are fine when it is so already; stopping forgets all bits. */
@@ -52,25 +55,26 @@ export interface DirtyRequest {
 export function getDirtyPages(state: State, key: string, request: DirtyRequest): Outcome {
   const { type1 } = openContainer(state, key);
   const { iova, size, bitmap, argsz = HEAD_BYTES + GET_BYTES } = request;
+  if (!type1) return { state, answer: NO_IOMMU };
   const fault = callFault(type1, DIRTY_GET, argsz) ??
-    (argsz < HEAD_BYTES + GET_BYTES ? "EINVAL" : rangeFault(state.semantics, request));
-  if (!type1 || fault) return { state, answer: refused(fault ?? "EINVAL") };
-  if (isRefused(state.semantics, type1, request)) return { state, answer: refused("EINVAL") };
+    (argsz < HEAD_BYTES + GET_BYTES ? WRONG : rangeFault(state.semantics, request));
+  if (fault) return { state, answer: fault };
+  if (isRefused(state.semantics, type1, request)) return { state, answer: WRONG };
   const asked = mappingsFromTo(type1.mappings, iova, rangeOf(request).last);
   const filled = fillBitmap(state.semantics, asked, iova, bitmap, size);
   const after = withType1(state, key, withMappingsReplaced(type1, filled.mappings));
-  return { state: after, answer: filled.failedAt ? refused("EFAULT") : ok(filled.values) };
+  return { state: after, answer: filled.failedAt ? NOT_WRITTEN : ok(filled.values, filled.rule) };
 }
 
 /**
  * What the range and the bitmap get a question refused for, first fault first.
  * [spec §7.1, §12 R1d; kernel: vfio_iommu_type1_dirty_pages, verify_bitmap_size]
  */
-function rangeFault({ deviations }: Semantics, { iova, size, bitmap }: DirtyRequest): Errno | undefined {
-  if (deviations.has("dirty-to-the-end") && size > 0n && iova + size > U64_MAX) return "EINVAL";
-  if (size === 0n) return "EINVAL";
-  if (wraps(iova, size)) return deviations.has("wrap-is-einval") ? "EINVAL" : "EOVERFLOW";
-  return descriptionFault(bitmap, size);
+function rangeFault({ deviations }: Semantics, { iova, size, bitmap }: DirtyRequest): Refusal | undefined {
+  if (size === 0n) return WRONG;
+  if (wraps(iova, size)) return deviations.has("wrap-is-einval") ? WRONG : refused("EOVERFLOW", "§7.1");
+  if (deviations.has("dirty-to-the-end") && iova + size > U64_MAX) return refused("EINVAL", "§12 R1d");
+  return isBadDescription(bitmap, size) ? WRONG : undefined;
 }
 
 /**

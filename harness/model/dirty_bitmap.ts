@@ -1,5 +1,5 @@
 /** Bitmaps of dirty pages, as GET_BITMAP and UNMAP fill them. [spec §7] */
-import type { Errno } from "./answer.ts";
+import { refused, type RuleText } from "./answer.ts";
 import { PAGE_SIZE } from "./constants.ts";
 import { rangeListText } from "./range_list.ts";
 import type { Semantics } from "./semantics.ts";
@@ -29,17 +29,13 @@ const maskOf = (bits: bigint): bigint => (1n << bits) - 1n;
 const bytesOf = ({ bytes }: BitmapRequest, size: bigint): bigint =>
   bytes ?? wordsFor((size + PAGE_SIZE - 1n) / PAGE_SIZE) * WORD_BYTES;
 
-/**
- * What its description alone gets a bitmap refused for.
- * [spec §5.1 row 4, §7.1; kernel: verify_bitmap_size]
- */
-export function descriptionFault(bitmap: BitmapRequest, size: bigint): Errno | undefined {
+/** Whether its description alone gets a bitmap refused. [spec §5.1 row 4, §7.1; kernel: verify_bitmap_size] */
+export function isBadDescription(bitmap: BitmapRequest, size: bigint): boolean {
   const { pageSize = PAGE_SIZE, data = 0n } = bitmap;
   const bytes = bytesOf(bitmap, size);
   const pages = size / lowestBit(pageSize);
-  const isWrong = data >= KERNEL_START || pages === 0n || bytes === 0n || bytes > MAX_BITMAP_BYTES ||
+  return data >= KERNEL_START || pages === 0n || bytes === 0n || bytes > MAX_BITMAP_BYTES ||
     bytes < wordsFor(pages) * WORD_BYTES;
-  return isWrong ? "EINVAL" : undefined;
 }
 
 const lowestBit = (value: bigint): bigint => value & -value;
@@ -52,7 +48,12 @@ export interface Filled {
   readonly failedAt?: Mapping;
   /** `dirty`: the addresses whose bits are set; of a bitmap that isn't there nothing can be told. */
   readonly values: Record<string, string>;
+  /** What decides which bits are set. */
+  readonly rule: RuleText;
 }
+
+/** Memory for the bitmap isn't there. */
+export const NOT_WRITTEN = refused("EFAULT", "§7.3");
 
 /**
  * Fills a zeroed bitmap whose first bit stands for `base`: every page of every mapping is dirty, since
@@ -69,6 +70,7 @@ export function fillBitmap(
 ): Filled {
   const accessible = bitmap.data === undefined ? bitmap.accessibleBytes ?? bytesOf(bitmap, size) : 0n;
   const after = new Map<Mapping, Mapping>();
+  const rule = mappings.some(({ staleBits }) => staleBits !== 0n) ? "§7.4" : "§7.2";
   let user = 0n;
   for (const mapping of mappings) {
     const place = placeOf(mapping, base);
@@ -81,12 +83,12 @@ export function fillBitmap(
     // Not cleared where the kernel gives up.
     const left = isThere ? bits & ~maskOf(place.pages) : bits;
     after.set(mapping, { ...mapping, staleBits: keepsStale(semantics) ? left : 0n });
-    if (!isThere) return { mappings: after, failedAt: mapping, values: {} };
+    if (!isThere) return { mappings: after, failedAt: mapping, values: {}, rule };
     const written = maskOf(place.words * WORD_BITS);
     user = (user & ~(written << at)) | ((bits & written) << at);
   }
   const values: Record<string, string> = bitmap.data === undefined ? { dirty: dirtyText(user, base) } : {};
-  return { mappings: after, values };
+  return { mappings: after, values, rule };
 }
 
 const keepsStale = ({ deviations }: Semantics): boolean => deviations.has("stale-dirty-bits");

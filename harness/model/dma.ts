@@ -1,9 +1,9 @@
 /** What devices can reach: the bytes that a transfer moves, and those that it must not touch. [spec §20] */
-import { type Answer, ok } from "./answer.ts";
+import { ok, type RuleText } from "./answer.ts";
 import { PAGE_SIZE } from "./constants.ts";
 import { HandleError } from "./lifecycle.ts";
 import { MAP_READ, MAP_WRITE } from "./map.ts";
-import { rangeOf } from "./mappings.ts";
+import { allIn, rangeOf } from "./mappings.ts";
 import type { MemoryKind } from "./pinning.ts";
 import {
   contains,
@@ -158,6 +158,7 @@ export function moveData(state: State, group: string, device: string, transfer: 
     overlaps(rangeOf(mapping), range) && permits(iommu, mapping.access, direction)
   );
   for (const mapping of reached) requireTelling(mapping, engine, transfer);
+  const rule = reachRule(state, group, reached, range);
   const arrivedOf = (mappings: readonly Mapping[]) =>
     joined(mappings.map((mapping) => common(rangeOf(mapping), range)));
   const [all] = arrivedOf(reached);
@@ -165,17 +166,30 @@ export function moveData(state: State, group: string, device: string, transfer: 
     throw new FatalFault("needs a guest that survives faults of devices");
   }
   const arrived = (space: number) => arrivedOf(reached.filter(({ memory }) => memory.space === space));
-  if (direction === "read") return { state, answer: answerOf("seen", arrived(MAIN_SPACE)) };
+  if (direction === "read") return { state, answer: ok(valuesOf("seen", arrived(MAIN_SPACE)), rule) };
   const children = [...state.processes].filter(([name]) => name !== MAIN_PROCESS);
   const values = children.map(([name, { space }]) =>
-    Object.entries(answerOf("landed", arrived(space)).values).map(([key, value]) => [`${name}.${key}`, value])
+    Object.entries(valuesOf("landed", arrived(space))).map(([key, value]) => [`${name}.${key}`, value])
   );
-  const main = answerOf("landed", arrived(MAIN_SPACE)).values;
-  return { state, answer: ok({ ...main, ...Object.fromEntries(values.flat()) }) };
+  const main = valuesOf("landed", arrived(MAIN_SPACE));
+  return { state, answer: ok({ ...main, ...Object.fromEntries(values.flat()) }, rule) };
 }
 
-const answerOf = (key: string, arrived: RangeList): Answer =>
-  ok({ [key]: rangeListText(arrived), strays: "-" });
+const valuesOf = (key: string, arrived: RangeList): Record<string, string> => ({
+  [key]: rangeListText(arrived),
+  strays: "-",
+});
+
+/** What decides on how far a device reaches. */
+function reachRule(state: State, group: string, reached: readonly Mapping[], range: Range): RuleText {
+  if (state.cutOff.includes(group)) return "§12 Q4";
+  const { type1 } = backendOf(state, group);
+  if (type1.stuck?.some((mapping) => reached.includes(mapping))) return "§12 R1c";
+  const [all] = joined(reached.map(rangeOf));
+  if (all && contains(all, range)) return "§20.1 row 1";
+  const isForbidden = allIn(type1, range).some((mapping) => !reached.includes(mapping));
+  return isForbidden ? "§20.1 row 3" : "§20.1 row 2";
+}
 
 function requireTelling({ iova, size, memory }: Mapping, engine: Engine, { direction }: Transfer): void {
   const where = `the mapping at ${hex(iova)}`;

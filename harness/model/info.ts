@@ -1,7 +1,7 @@
 /** VFIO_IOMMU_GET_INFO and the read-back of everything the model predicts. [spec §6] */
 import { ok, refused } from "./answer.ts";
 import { PAGE_SIZE } from "./constants.ts";
-import { openContainer } from "./lifecycle.ts";
+import { NO_IOMMU, openContainer } from "./lifecycle.ts";
 import { lockedPages } from "./locked_memory.ts";
 import { hex, rangeListText } from "./range_list.ts";
 import { MAIN_PROCESS, type Outcome, type State, type Type1 } from "./state.ts";
@@ -40,10 +40,10 @@ const available = ({ mappingLimit, mappings }: Type1): string => String(mappingL
  */
 export function getInfo(state: State, key: string, argsz?: number): Outcome {
   const { type1 } = openContainer(state, key);
-  if (!type1) return { state, answer: refused("EINVAL") };
+  if (!type1) return { state, answer: NO_IOMMU };
   const { offsets, total } = layOutCapabilities(state, type1);
   const given = argsz ?? total;
-  if (given < INFO_MIN_BYTES) return { state, answer: refused("EINVAL") };
+  if (given < INFO_MIN_BYTES) return { state, answer: refused("EINVAL", "§6.1") };
   const fits = given >= total;
   const head = {
     argsz: hex(fits ? given : total),
@@ -51,14 +51,14 @@ export function getInfo(state: State, key: string, argsz?: number): Outcome {
     pgsizes: hex(pageSizesOf(state, type1)),
   };
   const capOffset = given >= INFO_CAP_OFFSET_BYTES ? { "cap-offset": hex(fits ? INFO_BYTES : 0) } : {};
-  if (!fits) return { state, answer: ok({ ...head, ...capOffset, caps: "-" }) };
+  if (!fits) return { state, answer: ok({ ...head, ...capOffset, caps: "-" }, "§6.1") };
   const capabilities = {
     caps: offsets.map(([id, offset]) => `${id}@${hex(offset)}`).join(","),
     migration: [0, 0, PAGE_SIZE, MIGRATION.maxDirtyBitmapBytes].map(hex).join("/"),
     avail: available(type1),
     ...(type1.list.length > 0 ? { ranges: rangeListText(type1.list) } : {}),
   };
-  return { state, answer: ok({ ...head, ...capOffset, ...capabilities }) };
+  return { state, answer: ok({ ...head, ...capOffset, ...capabilities }, "§6.2") };
 }
 
 /** What the probe's `state` reads back after each step, in the probe's words. */

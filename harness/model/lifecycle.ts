@@ -1,5 +1,5 @@
 /** Containers, groups and devices: what is opened, joined, left and closed. [spec §1] */
-import { type Errno, ok, refused } from "./answer.ts";
+import { type Answer, ok, refused, type RuleText } from "./answer.ts";
 import { hex } from "./range_list.ts";
 import {
   type Container,
@@ -39,6 +39,9 @@ export function openContainer(state: State, key: string): Container {
   return container;
 }
 
+/** What every call that needs an IOMMU is told by a container without one. [spec §1.1] */
+export const NO_IOMMU = refused("EINVAL", "§1.1");
+
 /** The group behind a handle that the calling process holds. */
 export function openGroup(state: State, name: string): OpenGroup {
   const group = state.groups.get(name);
@@ -49,13 +52,16 @@ export function openGroup(state: State, name: string): OpenGroup {
 /** Opens /dev/vfio/vfio: a new container without IOMMU. [spec §1.1] */
 export function open(state: State, key: string): Outcome {
   if (state.containers.has(key)) throw new HandleError(`container ${key} exists already`);
-  return { state: setContainer(state, key, { holders: [state.process], groups: [] }), answer: ok() };
+  return {
+    state: setContainer(state, key, { holders: [state.process], groups: [] }),
+    answer: ok({}, "§1.1"),
+  };
 }
 
 /** Closes the container's descriptor; groups inside keep it, and its mappings, alive. [spec §1.6] */
 export function close(state: State, key: string): Outcome {
   openContainer(state, key);
-  return { state: releaseContainer(state, key, state.process), answer: ok() };
+  return { state: releaseContainer(state, key, state.process), answer: ok({}, "§1.6") };
 }
 
 const without = (holders: readonly string[], process: string): readonly string[] =>
@@ -74,19 +80,27 @@ export function groupOpen(state: State, name: string): Outcome {
   const isOpen = state.groups.has(name);
   if (state.groups.get(name)?.isLost) throw new HandleError(`group ${name} is still open, as what it was`);
   const keepsNode = isOpen && !state.semantics.losesGroups;
-  if (isGone(entryOf(state.world, name)) && !keepsNode) return { state, answer: refused("ENOENT") };
-  if (isOpen) return { state, answer: refused("EBUSY") };
+  if (isGone(entryOf(state.world, name)) && !keepsNode) return { state, answer: refused("ENOENT", "§1.7") };
+  if (isOpen) return { state, answer: refused("EBUSY", "§1.1") };
   const group: OpenGroup = { holders: [state.process], devices: new Map(), isLost: false };
-  return { state: setGroup(state, name, group), answer: ok() };
+  return { state: setGroup(state, name, group), answer: ok({}, "§1.1") };
 }
 
 /** Closes the group's descriptor; open devices keep the group where it is. [spec §1.6] */
 export function groupClose(state: State, name: string): Outcome {
   openGroup(state, name);
-  return { state: releaseGroup(state, name, state.process), answer: ok() };
+  return answered(releaseGroup(state, name, state.process));
 }
 
-function releaseGroup(state: State, name: string, process: string): State {
+/** A state, and what decided on it. */
+interface Decided {
+  readonly state: State;
+  readonly rule: RuleText;
+}
+
+const answered = ({ state, rule }: Decided): Outcome => ({ state, answer: ok({}, rule) });
+
+function releaseGroup(state: State, name: string, process: string): Decided {
   const group = entryOf(state.groups, name);
   return releaseWhenUnused(
     setGroup(state, name, { ...group, holders: without(group.holders, process) }),
@@ -100,7 +114,7 @@ function releaseGroup(state: State, name: string, process: string): State {
  */
 export function loseGroup(state: State, name: string): State {
   if (!state.groups.has(name)) return state;
-  const left = leaveContainer(state, name);
+  const { state: left } = leaveContainer(state, name);
   return setGroup(left, name, { ...entryOf(left.groups, name), isLost: true });
 }
 
@@ -109,31 +123,34 @@ const STATUS_STRUCT_BYTES = 8;
 /** VFIO_GROUP_GET_STATUS. [spec §1.3] */
 export function groupStatus(state: State, name: string, argsz = STATUS_STRUCT_BYTES): Outcome {
   const { container, isLost } = openGroup(state, name);
-  if (argsz < STATUS_STRUCT_BYTES) return { state, answer: refused("EINVAL") };
-  if (isLost) return { state, answer: refused("ENODEV") };
+  if (argsz < STATUS_STRUCT_BYTES) return { state, answer: refused("EINVAL", "§1.3") };
+  if (isLost) return { state, answer: refused("ENODEV", "§1.3") };
   const flags = (isViable(entryOf(state.world, name)) ? VIABLE : 0) |
     (container !== undefined ? CONTAINER_SET : 0);
-  return { state, answer: ok({ flags: hex(flags) }) };
+  return { state, answer: ok({ flags: hex(flags) }, "§1.3") };
 }
 
 /** VFIO_GROUP_SET_CONTAINER; attaches at once where the container has an IOMMU. [spec §1.4] */
 export function groupSetContainer(state: State, name: string, key: string): Outcome {
   const group = openGroup(state, name);
   const container = openContainer(state, key);
-  if (group.container !== undefined) return { state, answer: refused("EINVAL") };
-  if (group.isLost) return { state, answer: refused("ENODEV") };
+  if (group.container !== undefined) return { state, answer: refused("EINVAL", "§1.4 row 4") };
+  if (group.isLost) return { state, answer: refused("ENODEV", "§1.4 row 5") };
   if (state.semantics.claimsDmaOwnership && !isViable(entryOf(state.world, name))) {
-    return { state, answer: refused("EPERM") };
+    return { state, answer: refused("EPERM", "§1.4 row 8") };
   }
   const kept = state.semantics.claimsDmaOwnership ? directRefusal(state, name) : undefined;
-  if (kept !== undefined) return { state, answer: refused(kept) };
+  if (kept !== undefined) return { state, answer: refused(kept, "§1.4 row 10") };
   const joined = { ...container, groups: [name, ...container.groups] };
   const inContainer = (state: State) => setGroup(state, name, { ...group, container: key });
-  if (!container.type1) return { state: inContainer(setContainer(state, key, joined)), answer: ok() };
+  if (!container.type1) {
+    return { state: inContainer(setContainer(state, key, joined)), answer: ok({}, "§1.4") };
+  }
 
   const { state: after, result } = attachGroup(state, container.type1, name);
-  if (typeof result === "string") return { state: after, answer: refused(result) };
-  return { state: inContainer(setContainer(after, key, { ...joined, type1: result })), answer: ok() };
+  if ("errno" in result) return { state: after, answer: result };
+  const { type1, rule } = result;
+  return answered({ state: inContainer(setContainer(after, key, { ...joined, type1 })), rule });
 }
 
 /** What a program may hand to SET_CONTAINER instead of a container's descriptor. */
@@ -144,18 +161,22 @@ export type NoContainer = typeof NO_CONTAINERS[number];
 export function groupSetContainerTo(state: State, name: string, what: NoContainer): Outcome {
   const { container, isLost } = openGroup(state, name);
   const { containerErrnos: { negative, otherFile }, looksUpContainerFirst } = state.semantics;
-  const fault: Errno = { negative, closed: "EBADF" as const, "other-file": otherFile }[what];
+  const faults: Record<NoContainer, Answer> = {
+    negative: refused(negative, "§1.4 row 2"),
+    closed: refused("EBADF", "§1.4 row 3"),
+    "other-file": refused(otherFile, "§1.4 row 6"),
+  };
   const beatsState = looksUpContainerFirst && what !== "other-file";
-  if (container !== undefined && !beatsState) return { state, answer: refused("EINVAL") };
-  return { state, answer: refused(isLost && !beatsState ? "ENODEV" : fault) };
+  if (container !== undefined && !beatsState) return { state, answer: refused("EINVAL", "§1.4 row 4") };
+  return { state, answer: isLost && !beatsState ? refused("ENODEV", "§1.4 row 5") : faults[what] };
 }
 
 /** VFIO_GROUP_UNSET_CONTAINER. [spec §1.6] */
 export function groupUnsetContainer(state: State, name: string): Outcome {
   const group = openGroup(state, name);
-  if (group.container === undefined) return { state, answer: refused("EINVAL") };
-  if (group.devices.size > 0) return { state, answer: refused("EBUSY") };
-  return { state: leaveContainer(state, name), answer: ok() };
+  if (group.container === undefined) return { state, answer: refused("EINVAL", "§1.6") };
+  if (group.devices.size > 0) return { state, answer: refused("EBUSY", "§1.6") };
+  return answered(leaveContainer(state, name));
 }
 
 /** VFIO_GROUP_GET_DEVICE_FD for the group's first device. [spec §1.6] */
@@ -165,11 +186,11 @@ export function deviceOpen(state: State, device: string, name: string): Outcome 
     throw new HandleError(`device ${device} is open already`);
   }
   const isFound = firstDeviceIsVfios(state, name);
-  if (!isFound && state.semantics.looksUpDeviceFirst) return { state, answer: refused("ENODEV") };
-  if (!canOpenDevices(state, name)) return { state, answer: refused("EINVAL") };
-  if (!isFound) return { state, answer: refused("ENODEV") };
+  if (!isFound && state.semantics.looksUpDeviceFirst) return { state, answer: refused("ENODEV", "§1.6") };
+  if (!canOpenDevices(state, name)) return { state, answer: refused("EINVAL", "§1.6") };
+  if (!isFound) return { state, answer: refused("ENODEV", "§1.6") };
   const devices = withEntry(group.devices, device, [state.process]);
-  return { state: setGroup(state, name, { ...group, devices }), answer: ok() };
+  return { state: setGroup(state, name, { ...group, devices }), answer: ok({}, "§1.6") };
 }
 
 /** Only what a driver of VFIO has is found by its name. [spec §1.6; kernel: vfio_device_get_from_name] */
@@ -190,7 +211,7 @@ function canOpenDevices(state: State, name: string): boolean {
 export function deviceOpenMisnamed(state: State, name: string, behind: string | undefined): Outcome {
   const fault = behind?.startsWith(" ") && firstDeviceIsVfios(state, name) ? "EINVAL" : "ENODEV";
   const looksAtStateFirst = !state.semantics.looksUpDeviceFirst && !canOpenDevices(state, name);
-  return { state, answer: refused(looksAtStateFirst ? "EINVAL" : fault) };
+  return { state, answer: refused(looksAtStateFirst ? "EINVAL" : fault, "§1.6") };
 }
 
 /** Closes a device; the last one of a group whose own descriptor is closed releases the group. [spec §1.6] */
@@ -198,10 +219,10 @@ export function deviceClose(state: State, device: string): Outcome {
   const name = [...state.groups]
     .find(([, { devices }]) => devices.get(device)?.includes(state.process))?.[0];
   if (name === undefined) throw new HandleError(`device ${device} is not open`);
-  return { state: releaseDevice(state, name, device, state.process), answer: ok() };
+  return answered(releaseDevice(state, name, device, state.process));
 }
 
-function releaseDevice(state: State, name: string, device: string, process: string): State {
+function releaseDevice(state: State, name: string, device: string, process: string): Decided {
   const group = entryOf(state.groups, name);
   const holders = without(entryOf(group.devices, device), process);
   const devices = withEntry(group.devices, device, holders.length > 0 ? holders : undefined);
@@ -212,33 +233,34 @@ function releaseDevice(state: State, name: string, device: string, process: stri
 /** Closes everything that a process holds, as its end does. */
 export function releaseAll(state: State, process: string): State {
   for (const [name, { devices }] of state.groups) {
-    for (const device of devices.keys()) state = releaseDevice(state, name, device, process);
+    for (const device of devices.keys()) ({ state } = releaseDevice(state, name, device, process));
   }
-  for (const name of state.groups.keys()) state = releaseGroup(state, name, process);
+  for (const name of state.groups.keys()) ({ state } = releaseGroup(state, name, process));
   for (const key of state.containers.keys()) state = releaseContainer(state, key, process);
   return state;
 }
 
-function releaseWhenUnused(state: State, name: string): State {
+function releaseWhenUnused(state: State, name: string): Decided {
   const group = state.groups.get(name);
-  if (!group || group.holders.length > 0 || group.devices.size > 0) return state;
-  const { container } = group;
-  return setGroup(container === undefined ? state : leaveContainer(state, name), name, undefined);
+  if (!group || group.holders.length > 0 || group.devices.size > 0) return { state, rule: "§1.6" };
+  const { state: left, rule } = leaveContainer(state, name);
+  return { state: setGroup(left, name, undefined), rule };
 }
 
 /** Takes the group out of its container; with the last group the backend and all mappings go. */
-function leaveContainer(state: State, name: string): State {
+function leaveContainer(state: State, name: string): Decided {
   const { container: key, ...rest } = entryOf(state.groups, name);
-  if (key === undefined) return state;
+  if (key === undefined) return { state, rule: "§1.6" };
   const { type1, ...container } = entryOf(state.containers, key);
   const groups = container.groups.filter((other) => other !== name);
   let left: Container = { ...container, groups };
+  let rule: RuleText = "§1.6";
   if (type1) {
     const detached = detachGroup(state, type1, name);
-    state = detached.state;
+    ({ state, rule } = detached);
     if (groups.length > 0) left = { ...left, type1: detached.type1 };
   }
   const alive = left.holders.length > 0 || groups.length > 0 ? left : undefined;
   const cutOff = state.cutOff.filter((other) => other !== name);
-  return setGroup(setContainer({ ...state, cutOff }, key, alive), name, rest);
+  return { state: setGroup(setContainer({ ...state, cutOff }, key, alive), name, rest), rule };
 }

@@ -1,10 +1,10 @@
 /** VFIO_IOMMU_MAP_DMA. [spec §4] */
-import { type Errno, ok, refused } from "./answer.ts";
-import { openContainer } from "./lifecycle.ts";
+import { ok, type Refusal, refused } from "./answer.ts";
+import { NO_IOMMU, openContainer } from "./lifecycle.ts";
 import { grownBy, prunedBy } from "./mapping_tree.ts";
-import { growsTree, isAligned, isTaken, mappingsIn, rangeOf, wraps } from "./mappings.ts";
+import { growsTree, isAligned, isTaken, mappingsIn, overlooksTaken, rangeOf, wraps } from "./mappings.ts";
 import { type Backing, pin } from "./pinning.ts";
-import { currentProcess, lockFault } from "./process.ts";
+import { canLock, currentProcess } from "./process.ts";
 import { insideOneRange } from "./range_list.ts";
 import type { Semantics } from "./semantics.ts";
 import type { Mapping, Outcome, State, Type1 } from "./state.ts";
@@ -32,42 +32,43 @@ const knownFlags = ({ knowsUnmapAll }: Semantics): number =>
   MAP_READ | MAP_WRITE | (knowsUnmapAll ? MAP_VADDR : 0);
 
 /** What the fields alone get a MAP refused for, first fault first. [spec §4.1 rows 2–6] */
-function fieldFault(semantics: Semantics, request: MapRequest): Errno | undefined {
+function fieldFault(semantics: Semantics, request: MapRequest): Refusal | undefined {
   const { iova, size, flags, vaddr = 0n, argsz = MAP_STRUCT_BYTES } = request;
   const wrapping = wraps(iova, size) || wraps(vaddr, size);
-  if (argsz < MAP_STRUCT_BYTES || (flags & ~knownFlags(semantics)) !== 0) return "EINVAL";
+  const isUnknown = argsz < MAP_STRUCT_BYTES || (flags & ~knownFlags(semantics)) !== 0;
+  if (isUnknown) return refused("EINVAL", "§4.1 row 2");
   const looksLate = semantics.deviations.has("wrap-is-einval");
-  if (!looksLate && size === 0n) return "EINVAL";
-  if (!looksLate && wrapping) return "EOVERFLOW";
+  if (!looksLate && size === 0n) return refused("EINVAL", "§4.1 row 3a");
+  if (!looksLate && wrapping) return refused("EOVERFLOW", "§4.1 row 3b");
   const access = flags & (MAP_READ | MAP_WRITE);
-  if (flags === 0 || ((flags & MAP_VADDR) !== 0 && access !== 0)) return "EINVAL";
-  if (size === 0n || !isAligned(iova, size, vaddr)) return "EINVAL";
-  if (wrapping) return "EINVAL";
-  return undefined;
+  const isContradictory = (flags & MAP_VADDR) !== 0 && access !== 0;
+  if (flags === 0 || isContradictory) return refused("EINVAL", "§4.1 row 4");
+  if (size === 0n || !isAligned(iova, size, vaddr)) return refused("EINVAL", "§4.1 row 5");
+  return wrapping ? refused("EINVAL", "§4.1 row 6") : undefined;
 }
 
 /** What the container's state gets a MAP with good fields refused for. [spec §4.1 rows 8–10] */
-function stateFault(semantics: Semantics, type1: Type1, request: MapRequest): Errno | undefined {
+function stateFault(semantics: Semantics, type1: Type1, request: MapRequest): Refusal | undefined {
   const range = rangeOf(request);
-  if (isTaken(semantics, type1, range)) return "EEXIST";
-  if (type1.mappings.length >= type1.mappingLimit) return "ENOSPC";
-  if (!insideOneRange(type1.list, range)) return "EINVAL";
-  return undefined;
+  if (isTaken(semantics, type1, range)) return refused("EEXIST", "§4.1 row 8");
+  if (type1.mappings.length >= type1.mappingLimit) return refused("ENOSPC", "§4.1 row 9");
+  return insideOneRange(type1.list, range) ? undefined : refused("EINVAL", "§4.1 row 10");
 }
 
 /** Adds a mapping, all of it or nothing. [spec §4; kernel: vfio_dma_do_map] */
 export function mapDma(state: State, key: string, request: MapRequest): Outcome {
   const { semantics } = state;
   const { type1 } = openContainer(state, key);
-  const early = type1 ? fieldFault(semantics, request) : "EINVAL";
-  if (!type1 || early) return { state, answer: refused(early ?? "EINVAL") };
+  if (!type1) return { state, answer: NO_IOMMU };
+  const early = fieldFault(semantics, request);
+  if (early) return { state, answer: early };
   if ((request.flags & MAP_VADDR) !== 0) return giveVaddr(state, key, type1, request);
   const late = stateFault(semantics, type1, request);
-  if (late) return { state, answer: refused(late) };
+  if (late) return { state, answer: late };
   const { iova, size } = request;
   const { space, firstSpace: madeBy } = currentProcess(state);
   const pinned = pinAndMap(state, type1, request);
-  const lockedPages = typeof pinned === "string" ? 0n : pinned;
+  const lockedPages = typeof pinned === "bigint" ? pinned : 0n;
   const mapping: Mapping = {
     iova,
     size,
@@ -80,13 +81,14 @@ export function mapDma(state: State, key: string, request: MapRequest): Outcome 
     staleBits: 0n,
   };
   const tree = growsTree(semantics) ? grownBy(type1.tree, mapping) : undefined;
-  if (typeof pinned === "string") {
+  if (typeof pinned !== "bigint") {
     // The mapping is in the tree when it is tried; taken out again, it leaves the others turned.
     const turns = tree !== undefined && type1.mappings.length > 0;
     const after = turns ? withType1(state, key, { ...type1, tree: prunedBy(tree, mapping) }) : state;
-    return { state: after, answer: refused(pinned) };
+    return { state: after, answer: pinned };
   }
-  return { state: withType1(state, key, withMappingAdded(type1, mapping, tree)), answer: ok() };
+  const rule = overlooksTaken(semantics, type1, rangeOf(request)) ? "§12 R1a" : "§4.1";
+  return { state: withType1(state, key, withMappingAdded(type1, mapping, tree)), answer: ok({}, rule) };
 }
 
 /** What a call answers depends on what no model can know. */
@@ -98,10 +100,10 @@ export class UndeterminedError extends RangeError {
  * Pins the memory, and maps each piece in all domains before it pins the next. [spec §4.2]
  * @throws UndeterminedError where both would fail: which does first depends on how the memory lies
  */
-function pinAndMap(state: State, type1: Type1, request: MapRequest): bigint | Errno {
+function pinAndMap(state: State, type1: Type1, request: MapRequest): bigint | Refusal {
   const pinned = pinBacking(state, request);
   if (!isRefused(state, type1, rangeOf(request))) return pinned;
-  if (typeof pinned === "bigint") return "ERANGE";
+  if (typeof pinned === "bigint") return refused("ERANGE", "§4.2");
   throw new UndeterminedError(
     "an IOMMU refuses it, and its memory can't be pinned: which comes first can't be known",
   );
@@ -110,7 +112,7 @@ function pinAndMap(state: State, type1: Type1, request: MapRequest): bigint | Er
 const backingOf = ({ vaddr, backing }: MapRequest): Backing =>
   vaddr === undefined ? backing ?? { kind: "private" } : { kind: "none" };
 
-const pinBacking = (state: State, request: MapRequest): bigint | Errno =>
+const pinBacking = (state: State, request: MapRequest): bigint | Refusal =>
   pin(state, request.size, (request.flags & MAP_WRITE) !== 0, backingOf(request));
 
 /**
@@ -121,13 +123,13 @@ function giveVaddr(state: State, key: string, type1: Type1, request: MapRequest)
   const { semantics } = state;
   const range = rangeOf(request);
   const [found] = isTaken(semantics, type1, range) ? mappingsIn(semantics, type1, range) : [];
-  if (!found) return { state, answer: refused("ENOENT") };
+  if (!found) return { state, answer: refused("ENOENT", "§4.4") };
   if (!found.isInvalid || found.iova !== request.iova || found.size !== request.size) {
-    return { state, answer: refused("EINVAL") };
+    return { state, answer: refused("EINVAL", "§4.4") };
   }
   const { space } = currentProcess(state);
-  const fault = space === found.space ? undefined : lockFault(state, found.lockedPages);
-  if (fault) return { state, answer: refused(fault) };
+  const isCharged = space === found.space || canLock(state, found.lockedPages);
+  if (!isCharged) return { state, answer: refused("ENOMEM", "§4.4") };
   const mended = withMappingsReplaced(type1, new Map([[found, { ...found, isInvalid: false, space }]]));
-  return { state: withType1(state, key, mended), answer: ok() };
+  return { state: withType1(state, key, mended), answer: ok({}, "§4.4") };
 }

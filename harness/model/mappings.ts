@@ -40,6 +40,10 @@ export const searchesTree = (semantics: Semantics, { tree }: Type1): boolean =>
 export const isHidden = (semantics: Semantics, mapping: Mapping): boolean =>
   missesTop(semantics) && rangeOf(mapping).last === U64_MAX;
 
+/** The mappings with an address in the range, whether or not the kernel can see them. */
+export const allIn = ({ mappings }: Type1, range: Range): readonly Mapping[] =>
+  mappings.filter((mapping) => overlaps(rangeOf(mapping), range));
+
 /** The mappings with an address in the range, less hidden ones. */
 export function mappingsIn(
   semantics: Semantics,
@@ -89,7 +93,27 @@ export const isTaken = (semantics: Semantics, type1: Type1, range: Range): boole
   !(missesTop(semantics) && range.last === U64_MAX) &&
   findsSome(semantics, type1, range);
 
+/** Whether MAP, having found none, has overlooked one. [spec §12 R1a] */
+export const overlooksTaken = (semantics: Semantics, type1: Type1, range: Range): boolean =>
+  (searchesTree(semantics, type1) || (missesTop(semantics) && range.last === U64_MAX)) &&
+  allIn(type1, range).length > 0;
+
+/** Whether an attach doesn't see what is mapped in a range. [spec §12 R1e] */
+const isBlindTo = ({ deviations }: Semantics, { last }: Range): boolean =>
+  deviations.has("conflict-to-the-end") && last === U64_MAX;
+
 /** Whether an attach finds a mapping in a range that the new group can't use. [spec §2.3, §2.1 row 10] */
 export const conflictsWith = (semantics: Semantics, type1: Type1, range: Range): boolean =>
-  !(semantics.deviations.has("conflict-to-the-end") && range.last === U64_MAX) &&
-  findsSome(semantics, type1, range);
+  !isBlindTo(semantics, range) && findsSome(semantics, type1, range);
+
+/** Why an attach that found none in a range has overlooked one, if it has. */
+export function overlookedConflict(
+  semantics: Semantics,
+  type1: Type1,
+  range: Range,
+): "§12 R1e" | "§12 R1a" | undefined {
+  const isBlind = isBlindTo(semantics, range);
+  if (!isBlind && !searchesTree(semantics, type1)) return undefined;
+  if (allIn(type1, range).length === 0) return undefined;
+  return isBlind ? "§12 R1e" : "§12 R1a";
+}

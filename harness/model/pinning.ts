@@ -1,5 +1,5 @@
 /** What pinning the memory behind a mapping costs, and what it fails for. [spec §4.2, §8] */
-import type { Errno } from "./answer.ts";
+import { type Refusal, refused } from "./answer.ts";
 import { PAGE_SIZE } from "./constants.ts";
 import { lockablePages } from "./process.ts";
 import type { State } from "./state.ts";
@@ -37,14 +37,14 @@ export interface Backing {
  * @param isWritten the device may write
  * @returns pages charged, or EFAULT or ENOMEM [kernel: vfio_pin_map_dma, vfio_pin_pages_remote]
  */
-export function pin(state: State, size: bigint, isWritten: boolean, backing: Backing): bigint | Errno {
+export function pin(state: State, size: bigint, isWritten: boolean, backing: Backing): bigint | Refusal {
   const pages = size / PAGE_SIZE;
   const failing = firstInaccessible(state, isWritten, backing);
   const charge = isFree(state, isWritten, backing) ? 0n : 1n;
   const reached = failing !== undefined && failing < pages ? failing : pages;
   const room = lockablePages(state);
-  if (room !== undefined && reached * charge > room) return "ENOMEM";
-  return reached < pages ? "EFAULT" : pages * charge;
+  if (room !== undefined && reached * charge > room) return refused("ENOMEM", "§8");
+  return reached < pages ? refused("EFAULT", "§4.2") : pages * charge;
 }
 
 /** Number of the first page that can't be pinned. */

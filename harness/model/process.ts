@@ -1,5 +1,5 @@
 /** Processes: who holds which descriptors, whose memory is locked, and how much of it may be. [spec §1.6, §8] */
-import { type Errno, ok } from "./answer.ts";
+import { ok } from "./answer.ts";
 import { PAGE_SIZE } from "./constants.ts";
 import { HandleError, releaseAll } from "./lifecycle.ts";
 import { lockedPages } from "./locked_memory.ts";
@@ -59,13 +59,13 @@ export function exec(state: State, name: string): Outcome {
     space: state.spaces,
     memoryLock: { ...process.memoryLock, isCapable: true },
   });
-  return { state: { ...after, spaces: state.spaces + 1 }, answer: ok() };
+  return { state: { ...after, spaces: state.spaces + 1 }, answer: ok({}, "§8") };
 }
 
 /** Ends a process: what it alone held is closed; what it mapped stays mapped. [spec §8] */
 export function exit(state: State, name: string): Outcome {
   child(state, name);
-  return { state: setProcess(releaseAll(state, name), name, undefined), answer: ok() };
+  return { state: setProcess(releaseAll(state, name), name, undefined), answer: ok({}, "§8") };
 }
 
 function child(state: State, name: string): Process {
@@ -97,8 +97,8 @@ export function lockablePages(state: State): bigint | undefined {
   return left > 0n ? left : 0n;
 }
 
-/** ENOMEM when so many pages more would be over the limit. [spec §8; kernel: vfio_lock_acct] */
-export function lockFault(state: State, pages: bigint): Errno | undefined {
+/** Whether so many pages more are within the limit. [spec §8; kernel: vfio_lock_acct] */
+export function canLock(state: State, pages: bigint): boolean {
   const room = lockablePages(state);
-  return room !== undefined && pages > room ? "ENOMEM" : undefined;
+  return room === undefined || pages <= room;
 }

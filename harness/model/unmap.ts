@@ -1,11 +1,12 @@
 /** VFIO_IOMMU_UNMAP_DMA. [spec §5] */
-import { type Errno, ok, refused } from "./answer.ts";
+import { ok, type Refusal, refused, type RuleText } from "./answer.ts";
 import { PAGE_SIZE } from "./constants.ts";
-import { type BitmapRequest, descriptionFault, fillBitmap } from "./dirty_bitmap.ts";
-import { openContainer } from "./lifecycle.ts";
+import { type BitmapRequest, fillBitmap, isBadDescription } from "./dirty_bitmap.ts";
+import { NO_IOMMU, openContainer } from "./lifecycle.ts";
 import { leak } from "./locked_memory.ts";
 import { findMapping, mappingsFrom, prunedBy, treeOf, trueEnd, withoutMapping } from "./mapping_tree.ts";
 import {
+  allIn,
   cutsMapping,
   growsTree,
   isAligned,
@@ -46,30 +47,34 @@ const knownFlags = ({ knowsUnmapAll }: Semantics): number =>
   UNMAP_DIRTY_BITMAP_FLAG | (knowsUnmapAll ? UNMAP_ALL_FLAG | UNMAP_VADDR_FLAG : 0);
 
 /** What the fields alone get an UNMAP refused for, first fault first. [spec §5.1 rows 2–9] */
-function fieldFault(semantics: Semantics, request: UnmapRequest): Errno | undefined {
+function fieldFault(semantics: Semantics, request: UnmapRequest): Refusal | undefined {
   const { iova, size, flags, bitmap = {} } = request;
-  const wanted = UNMAP_STRUCT_BYTES + (wantsBitmap(request) ? UNMAP_BITMAP_BYTES : 0);
-  if ((request.argsz ?? wanted) < wanted || (flags & ~knownFlags(semantics)) !== 0) return "EINVAL";
+  const { argsz = UNMAP_STRUCT_BYTES + UNMAP_BITMAP_BYTES } = request;
+  const isUnknown = argsz < UNMAP_STRUCT_BYTES || (flags & ~knownFlags(semantics)) !== 0;
+  if (isUnknown) return refused("EINVAL", "§5.1 row 2");
   if (wantsBitmap(request)) {
-    if (flags !== UNMAP_DIRTY_BITMAP_FLAG) return "EINVAL";
-    const fault = descriptionFault(bitmap, size);
-    if (fault) return fault;
+    if (flags !== UNMAP_DIRTY_BITMAP_FLAG) return refused("EINVAL", "§5.1 row 3");
+    const isCutOff = argsz < UNMAP_STRUCT_BYTES + UNMAP_BITMAP_BYTES;
+    if (isCutOff || isBadDescription(bitmap, size)) return refused("EINVAL", "§5.1 row 4");
   }
-  if (!isAligned(iova)) return "EINVAL";
-  if (wantsAll(request)) return iova !== 0n || size !== 0n ? "EINVAL" : undefined;
-  if (size === 0n || !isAligned(size)) return "EINVAL";
-  if (wraps(iova, size)) return semantics.deviations.has("wrap-is-einval") ? "EINVAL" : "EOVERFLOW";
-  return undefined;
+  if (!isAligned(iova)) return refused("EINVAL", "§5.1 row 6");
+  if (wantsAll(request)) {
+    return iova !== 0n || size !== 0n ? refused("EINVAL", "§5.1 row 7") : undefined;
+  }
+  if (size === 0n || !isAligned(size)) return refused("EINVAL", "§5.1 row 8");
+  if (!wraps(iova, size)) return undefined;
+  return refused(semantics.deviations.has("wrap-is-einval") ? "EINVAL" : "EOVERFLOW", "§5.1 row 9");
 }
 
-/** Whether the container's state gets an UNMAP with good fields refused. [spec §5.1 rows 10 and 11] */
-function isRefused(semantics: Semantics, type1: Type1, request: UnmapRequest): boolean {
+/** What the container's state gets an UNMAP with good fields refused for. [spec §5.1 rows 10 and 11] */
+function stateFault(semantics: Semantics, type1: Type1, request: UnmapRequest): Refusal | undefined {
   if (wantsBitmap(request)) {
     const { pageSize = PAGE_SIZE } = request.bitmap ?? {};
-    if (!type1.tracksDirtyPages || pageSize !== PAGE_SIZE) return true;
+    const isUnasked = !type1.tracksDirtyPages || pageSize !== PAGE_SIZE;
+    if (isUnasked) return refused("EINVAL", "§5.1 row 10");
   }
-  if (type1.unmapRules === 1 || wantsAll(request)) return false;
-  return cutsMapping(semantics, type1, rangeOf(request));
+  if (type1.unmapRules === 1 || wantsAll(request)) return undefined;
+  return cutsMapping(semantics, type1, rangeOf(request)) ? refused("EINVAL", "§5.1 row 11") : undefined;
 }
 
 /** The mappings that a valid UNMAP is about. [spec §5.2, §5.3] */
@@ -77,7 +82,7 @@ function targets(semantics: Semantics, type1: Type1, request: UnmapRequest): rea
   const { mappings, unmapRules, tree } = type1;
   if (wantsAll(request)) return searchesTree(semantics, type1) ? mappingsFrom(treeOf(tree), 0n) : mappings;
   const range = rangeOf(request);
-  if (semantics.deviations.has("unmap-to-the-end") && range.last === U64_MAX) return [];
+  if (isBlindTo(semantics, range)) return [];
   if (searchesAnew(semantics)) return targetsInTurn(semantics, type1, range);
   const found = searchesTree(semantics, type1) && semantics.knowsUnmapAll
     ? mappingsFrom(treeOf(tree), range.start).filter(({ iova }) => iova <= range.last)
@@ -104,15 +109,38 @@ function targetsInTurn(semantics: Semantics, type1: Type1, range: Range): readon
 export function unmapDma(state: State, key: string, request: UnmapRequest): Outcome {
   const { semantics } = state;
   const { type1 } = openContainer(state, key);
-  const fault = type1 ? fieldFault(semantics, request) : "EINVAL";
-  if (!type1 || fault) return { state, answer: refused(fault ?? "EINVAL") };
-  if (isRefused(semantics, type1, request)) return { state, answer: refused("EINVAL") };
+  if (!type1) return { state, answer: NO_IOMMU };
+  const fault = fieldFault(semantics, request) ?? stateFault(semantics, type1, request);
+  if (fault) return { state, answer: fault };
   const found = targets(semantics, type1, request);
   if ((request.flags & UNMAP_VADDR_FLAG) !== 0) return takeVaddrs(state, key, type1, found);
   if (wantsBitmap(request)) return unmapWithBitmap(state, key, type1, request, found);
   const removed = untilForeign(state, found);
-  return { state: withoutMappings(state, key, type1, removed), answer: ok({ size: bytesOf(removed) }) };
+  const rule = effectRule(semantics, type1, request, found);
+  return { state: withoutMappings(state, key, type1, removed), answer: ok({ size: bytesOf(removed) }, rule) };
 }
+
+/** What decides on the mappings that an UNMAP is about: a fault where it keeps one from being found. */
+function effectRule(
+  semantics: Semantics,
+  type1: Type1,
+  request: UnmapRequest,
+  found: readonly Mapping[],
+): RuleText {
+  const isHiding = found.some((mapping) => isHidden(semantics, mapping));
+  if (wantsAll(request)) return isHiding || found.length < type1.mappings.length ? "§12 R1c" : "§5.2";
+  const range = rangeOf(request);
+  const isBlind = isBlindTo(semantics, range);
+  if (!isBlind && !searchesTree(semantics, type1)) return "§5.2";
+  const all = allIn(type1, range);
+  const stops = type1.unmapRules === 1 && all.some(({ iova }) => iova < range.start);
+  if (stops || all.length === found.length) return "§5.2";
+  return isBlind ? "§12 R1b" : "§12 R1a";
+}
+
+/** Whether an UNMAP finds nothing in a range, whatever is there. [spec §5.3] */
+const isBlindTo = ({ deviations }: Semantics, { last }: Range): boolean =>
+  deviations.has("unmap-to-the-end") && last === U64_MAX;
 
 const bytesOf = (mappings: readonly Mapping[]): string =>
   hex(mappings.reduce((sum, { size }) => sum + size, 0n));
@@ -128,10 +156,10 @@ function untilForeign(state: State, mappings: readonly Mapping[]): readonly Mapp
 
 /** UNMAP with VADDR: the mappings stay, their memory is disowned. One without is one too many. [spec §5.2] */
 function takeVaddrs(state: State, key: string, type1: Type1, found: readonly Mapping[]): Outcome {
-  if (found.some(({ isInvalid }) => isInvalid)) return { state, answer: refused("EINVAL") };
+  if (found.some(({ isInvalid }) => isInvalid)) return { state, answer: refused("EINVAL", "§5.2") };
   const invalid = new Map(found.map((mapping) => [mapping, { ...mapping, isInvalid: true }]));
   const after = withType1(state, key, withMappingsReplaced(type1, invalid));
-  return { state: after, answer: ok({ size: bytesOf(found) }) };
+  return { state: after, answer: ok({ size: bytesOf(found) }, "§5.2") };
 }
 
 /** Bits first, then the mapping: where the bits can't be written, those before it are gone. [spec §5.2] */
@@ -143,13 +171,15 @@ function unmapWithBitmap(
   found: readonly Mapping[],
 ): Outcome {
   const asked = untilForeign(state, found);
-  const { failedAt, mappings, values } = fillBitmap(state.semantics, asked, iova, bitmap, size);
+  const { failedAt, mappings, values, rule } = fillBitmap(state.semantics, asked, iova, bitmap, size);
   const removed = failedAt ? asked.slice(0, asked.indexOf(failedAt)) : asked;
   const stays = failedAt ? new Map([[failedAt, mappings.get(failedAt) ?? failedAt]]) : new Map();
   const changed = withMappingsReplaced(type1, stays);
   return {
     state: withoutMappings(state, key, changed, removed),
-    answer: failedAt ? refused("EFAULT") : ok({ size: bytesOf(removed), ...values }),
+    answer: failedAt
+      ? refused("EFAULT", "§5.2")
+      : ok({ size: bytesOf(removed), ...values }, rule === "§7.2" ? "§5.2" : rule),
   };
 }
 

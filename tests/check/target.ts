@@ -1,6 +1,7 @@
 /** Scenarios and machines for examples, without a guest. */
 import { assignGroups, type Assignment, type Target } from "../../harness/check/assignment.ts";
 import { predict, type Prediction } from "../../harness/check/prediction.ts";
+import type { Machine } from "../../harness/machine/machine.ts";
 import { predictedGroups } from "../../harness/machine/predicted.ts";
 import { parseScenarios, type Scenario } from "../../harness/scenario/scenario.ts";
 import { machineWith, version } from "../machine/machines.ts";
@@ -24,7 +25,11 @@ export const PLUGGABLE = "[slot: 3, { slot: 4, bridge: pcie-root-port, devices: 
 
 /** Two groups of one device and one of two, if nothing else is said, seen by a kernel. */
 export function targetOf(iommu = INTEL, kernel = "6.12.117", devices?: string): Target {
-  const machine = machineWith(iommu, devices);
+  return targetOn(machineWith(iommu, devices), kernel);
+}
+
+/** What a kernel sees of a machine, with a QEMU that has everything. */
+export function targetOn(machine: Machine, kernel: string): Target {
   const groups = predictedGroups(machine, { kernel: version(kernel), qemu: version("10.0.13") });
   const memoryBytes = BigInt(machine.memoryMib) << 20n;
   return { groups, iommuKind: machine.iommu.kind, memoryBytes, version: version(kernel), options: OPTIONS };
