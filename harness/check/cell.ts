@@ -198,7 +198,7 @@ class CellRun {
     if (this.#signal.aborted) return false;
     this.#judge(trial, { execution, guest: this.#boots, durationMs: this.#elapsedMs(begin) });
     const { verdict, condition } = execution;
-    if (!condition || verdict === "crash" || verdict === "harness-fault") return false;
+    if (!condition || verdict === "crash") return false;
     // What stays locked by mistake would count against the limits that other scenarios set.
     const hasLeaked = condition.lockedPages > ready.condition.lockedPages && !scenario.leaks;
     if (hasLeaked || condition.lockedPages > LEAK_TOLERATED_PAGES) return false;

@@ -174,18 +174,7 @@ export function conclude(
     return { ...judged, ...leftOver(prediction, condition.lockedPages - before.lockedPages), condition };
   } catch (error) {
     if (!(error instanceof BadRequestError || error instanceof ProtocolError)) throw error;
-    const early = mismatchSoFar(prediction, observed);
-    return early ?? { verdict: "harness-fault", reason: error.message, ...conditionAfter(replies) };
-  }
-}
-
-/** After a request that was no good, the guest is what it says it is. */
-function conditionAfter(replies: readonly string[]): Pick<Execution, "condition"> {
-  try {
-    return { condition: conditionOf(replies.at(-1) ?? "") };
-  } catch (error) {
-    if (error instanceof BadRequestError || error instanceof ProtocolError) return {};
-    throw error;
+    return mismatchSoFar(prediction, observed) ?? { verdict: "harness-fault", reason: error.message };
   }
 }
 

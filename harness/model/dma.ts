@@ -112,16 +112,20 @@ export function startEngine(state: State, group: string, device: string, iova: b
     throw new HandleError(`no mapping at ${hex(iova)} is fit for working memory`);
   }
   const engine: Engine = { container, iova, memory: found.memory };
-  return { state: { ...state, engines: withEntry(state.engines, device, engine) }, answer: ok() };
+  const workingMemory = [...state.workingMemory, found.memory];
+  return {
+    state: { ...state, engines: withEntry(state.engines, device, engine), workingMemory },
+    answer: ok(),
+  };
 }
 
-/** The engine of a group, whose working memory must still be where it was. */
-function engineOf(state: State, group: string, device: string): { engine: Engine; type1: Type1 } {
+/** The backend of a group's engine, whose working memory must still be where it was. */
+function backendOfEngine(state: State, group: string, device: string): Type1 {
   const { container, type1 } = backendOf(state, group);
   const engine = state.engines.get(device);
   if (!engine) throw new HandleError(`no engine was made of group ${group}; write engine: before dma:`);
   const memory = type1.mappings.find(({ memory }) => memory === engine.memory);
-  if (memory && container === engine.container) return { engine, type1 };
+  if (memory && container === engine.container) return type1;
   throw new HandleError(
     `the engine of ${group} has lost its working memory at ${hex(engine.iova)}; write engine: anew`,
   );
@@ -151,13 +155,13 @@ export function moveData(state: State, group: string, device: string, transfer: 
   if (entryOf(state.world, group).iommu.confusesLastBytes && (range.start + 1n) % PAGE_SIZE === 0n) {
     throw new FatalFault("needs an IOMMU that doesn't confuse the last byte of a page");
   }
-  const { engine, type1 } = engineOf(state, group, device);
+  const type1 = backendOfEngine(state, group, device);
   const { iommu } = entryOf(state.world, group);
   const within = state.cutOff.includes(group) ? [] : [...type1.stuck ?? [], ...type1.mappings];
   const reached = within.filter((mapping) =>
     overlaps(rangeOf(mapping), range) && permits(iommu, mapping.access, direction)
   );
-  for (const mapping of reached) requireTelling(mapping, engine, transfer);
+  for (const mapping of reached) requireTelling(state, mapping, transfer);
   const rule = reachRule(state, group, reached, range);
   const arrivedOf = (mappings: readonly Mapping[]) =>
     joined(mappings.map((mapping) => common(rangeOf(mapping), range)));
@@ -191,9 +195,9 @@ function reachRule(state: State, group: string, reached: readonly Mapping[], ran
   return isForbidden ? "§20.1 row 3" : "§20.1 row 2";
 }
 
-function requireTelling({ iova, size, memory }: Mapping, engine: Engine, { direction }: Transfer): void {
+function requireTelling(state: State, { iova, size, memory }: Mapping, { direction }: Transfer): void {
   const where = `the mapping at ${hex(iova)}`;
-  if (memory === engine.memory) throw new HandleError(`${where} is the engine's own`);
+  if (state.workingMemory.includes(memory)) throw new HandleError(`${where} is an engine's own`);
   if (!WATCHED.includes(memory.kind)) {
     throw new HandleError(`${where} is of ${memory.kind} memory, in which a transfer doesn't show`);
   }

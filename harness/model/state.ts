@@ -124,6 +124,8 @@ export interface State {
   readonly groups: ReadonlyMap<string, OpenGroup>;
   /** By the device's handle. */
   readonly engines: ReadonlyMap<string, Engine>;
+  /** Memory that an engine worked in, now or before: nobody knows what is in it. */
+  readonly workingMemory: readonly Memory[];
   readonly processes: ReadonlyMap<string, Process>;
   /** The one that makes the next call. */
   readonly process: string;
@@ -162,6 +164,7 @@ export const initialState = (semantics: Semantics, world: World): State => ({
   containers: new Map(),
   groups: new Map(),
   engines: new Map(),
+  workingMemory: [],
   processes: new Map([
     [MAIN_PROCESS, { space: MAIN_SPACE, firstSpace: MAIN_SPACE, memoryLock: NO_MEMORY_LOCK }],
   ]),

@@ -132,7 +132,16 @@ t.test("what can't be done, or couldn't be told, is the author's mistake", async
       /^nvme moves multiples of 512 bytes, to and from multiples of 4$/,
     ],
     ["nothing", (play) => writes(play, 0n, 0n), /^moves 1 to 0x1000000 bytes$/],
-    ["its own memory", (play) => writes(play, AT, 1n), /^the mapping at 0x10000 is the engine's own$/],
+    ["its own memory", (play) => writes(play, AT, 1n), /^the mapping at 0x10000 is an engine's own$/],
+    [
+      "memory that was its own before",
+      (play) => {
+        maps(play, 0x60000n, 0x3000n);
+        play.run(startEngine, "a", "d", 0x60000n);
+        writes(play, AT, 1n);
+      },
+      /^the mapping at 0x10000 is an engine's own$/,
+    ],
     [
       "memory that can't be looked at",
       (play) => {
