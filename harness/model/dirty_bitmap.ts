@@ -116,7 +116,7 @@ function shifted(bits: bigint, { shift, words }: Place): bigint {
   return ((bits & moved) << shift & moved) | (bits & ~moved);
 }
 
-/** The addresses of the bits that are set. */
+/** The addresses of the bits that are set; stale ones may be behind the last address, and go on at 0. */
 function dirtyText(bits: bigint, base: bigint): string {
   const ranges: { start: bigint; last: bigint }[] = [];
   const digits = [...bits.toString(2)].reverse();
@@ -127,5 +127,7 @@ function dirtyText(bits: bigint, base: bigint): string {
     if (range && range.last + 1n === start) range.last += PAGE_SIZE;
     else ranges.push({ start, last: start + PAGE_SIZE - 1n });
   }
-  return rangeListText(ranges);
+  return rangeListText(ranges.map(({ start, last }) => ({ start: wrapped(start), last: wrapped(last) })));
 }
+
+const wrapped = (address: bigint): bigint => BigInt.asUintN(64, address);
