@@ -9,7 +9,7 @@ import { MAIN_PROCESS } from "../model/state.ts";
 import { type Scenario, stepFrom } from "../scenario/scenario.ts";
 import type { Step } from "../scenario/step.ts";
 import { isAffordable, mapIn } from "./draw/affordable.ts";
-import { drawAttach } from "./draw/attaching.ts";
+import { drawAttach, drawByHand } from "./draw/attaching.ts";
 import { drawHaunts } from "./draw/haunts.ts";
 import { drawProfile, drawWeights, type Profile } from "./draw/profile.ts";
 import { Random, type Weighted } from "./draw/random.ts";
@@ -163,7 +163,9 @@ class Run {
 
   #draw(): StepDraw {
     const isReady = [...this.#play.state.containers.values()].some(({ type1 }) => type1);
-    if (!isReady && this.#random.chance(BEGINNING_PERCENT)) return drawAttach;
+    if (!isReady && this.#random.chance(BEGINNING_PERCENT)) {
+      return this.#traits.beginsByHand ? drawByHand : drawAttach;
+    }
     return this.#random.weighted(this.#random.weighted(this.#weights));
   }
 

@@ -56,7 +56,9 @@ export const drawClose = (situation: Situation): WrittenStep => ({ close: pickCo
 export function drawGroupOpen(situation: Situation): WrittenStep {
   const { random, traits, state } = situation;
   const closed = traits.groups.filter((name) => !state.groups.has(name));
-  return { "group-open": random.oneOf(closed.length > 0 && !isNonsense(situation) ? closed : traits.groups) };
+  const candidates = isNonsense(situation) ? traits.groups : closed;
+  if (candidates.length === 0) nothingToDraw("closed group");
+  return { "group-open": random.oneOf(candidates) };
 }
 
 export const drawGroupClose = (situation: Situation): WrittenStep => ({
@@ -67,7 +69,7 @@ export function drawSetContainer(situation: Situation): WrittenStep {
   const { random } = situation;
   const groups = heldGroups(situation);
   const alone = groups.filter(([, { container }]) => container === undefined);
-  const candidates = alone.length > 0 && !isNonsense(situation) ? alone : groups;
+  const candidates = isNonsense(situation) ? groups : alone;
   const containers = heldContainers(situation);
   if (candidates.length === 0 || containers.length === 0) nothingToDraw("group or container");
   return {
@@ -82,8 +84,8 @@ export function drawSetIommu(situation: Situation): WrittenStep {
   const { random } = situation;
   const containers = heldContainers(situation);
   const waiting = containers.filter(([, { groups, type1 }]) => groups.length > 0 && !type1);
-  const candidates = waiting.length > 0 && !isNonsense(situation) ? waiting : containers;
-  if (candidates.length === 0) nothingToDraw("container");
+  const candidates = isNonsense(situation) ? containers : waiting;
+  if (candidates.length === 0) nothingToDraw("container that needs one");
   const type = isNonsense(situation)
     ? random.oneOf(IOMMU_TYPES)
     : random.weighted<bigint>([[5, 3n], [4, 1n], [1, 6n]]);
@@ -94,7 +96,7 @@ export function drawDeviceOpen(situation: Situation): WrittenStep {
   const { random } = situation;
   const groups = heldGroups(situation);
   const ready = groups.filter(([, { container, devices }]) => container !== undefined && devices.size === 0);
-  const candidates = ready.length > 0 && !isNonsense(situation) ? ready : groups;
+  const candidates = isNonsense(situation) ? groups : ready;
   if (candidates.length === 0) nothingToDraw("open group");
   return { "device-open": random.oneOf(candidates)[0] };
 }
@@ -105,4 +107,18 @@ export function drawDeviceClose({ random, state, process }: Situation): WrittenS
   );
   if (opened.length === 0) nothingToDraw("open device");
   return { "device-close": random.oneOf(opened)[0] };
+}
+
+/** Of a hundred containers whose first group has joined so many wait for another one. */
+const WAITING_PERCENT = 40;
+
+/** What comes next on the way to a container with an IOMMU, call by call. */
+export function drawByHand(situation: Situation): WrittenStep {
+  const { random } = situation;
+  const containers = heldContainers(situation);
+  const alone = heldGroups(situation).filter(([, { container }]) => container === undefined);
+  if (containers.length === 0) return drawOpen(situation);
+  const isWaiting = containers.some(([, { groups }]) => groups.length > 0);
+  if (isWaiting && !random.chance(WAITING_PERCENT)) return drawSetIommu(situation);
+  return alone.length > 0 ? drawSetContainer(situation) : drawGroupOpen(situation);
 }

@@ -69,9 +69,13 @@ function requireModest(size: bigint): void {
   if (size > ASKED_MOST && size < TOO_BIG) nothingToDraw("need for so many bits");
 }
 
+/** Of a hundred questions that nobody could answer for want of tracking so many begin it instead. */
+const BEGINNING_PERCENT = 80;
+
 export function drawDirtyGet(situation: Situation): WrittenStep {
   const { random } = situation;
   const [key, type1] = pickBackend(situation);
+  if (!type1.tracksDirtyPages && random.chance(BEGINNING_PERCENT)) return drawDirty(situation);
   const { iova, size } = (isNonsense(situation) ? wrongRange : askedRange)(situation, type1);
   requireModest(size);
   const oddity = random.chance(6) || isNonsense(situation) ? bitmapOddity(random) : {};

@@ -17,14 +17,7 @@ import {
   wrapped,
 } from "./borders.ts";
 import type { Random } from "./random.ts";
-import {
-  inContainer,
-  isNonsense,
-  nothingToDraw,
-  pickBackend,
-  pickContainer,
-  type Situation,
-} from "./situation.ts";
+import { inContainer, isNonsense, nothingToDraw, pickBackend, type Situation } from "./situation.ts";
 
 /** Attempts to find a place where nothing is in the way. */
 const TRIES = 6;
@@ -166,13 +159,6 @@ export function drawMap(situation: Situation): WrittenStep {
       ...oddity,
     },
   };
-}
-
-/** A MAP that nobody has prepared anything for: no IOMMU, perhaps. */
-export function drawBlindMap(situation: Situation): WrittenStep {
-  const { random, traits } = situation;
-  const iova = pageAt(random, random.oneOf(traits.haunts));
-  return { map: { ...inContainer(pickContainer(situation)), iova, size: someSize(random) } };
 }
 
 /** What an UNMAP is about: a mapping, several, parts, or nothing at all. */

@@ -2,7 +2,15 @@
 import { NO_CONTAINERS } from "../../model/lifecycle.ts";
 import { CONTAINER_CALLS, GROUP_CALLS, POKES } from "../../model/misuse.ts";
 import type { WrittenStep } from "../sequence.ts";
-import { inContainer, pickContainer, pickOpenGroup, type Situation } from "./situation.ts";
+import { pageAt, someSize } from "./borders.ts";
+import {
+  heldContainers,
+  inContainer,
+  nothingToDraw,
+  pickContainer,
+  pickOpenGroup,
+  type Situation,
+} from "./situation.ts";
 
 export const drawContainerIoctl = (situation: Situation): WrittenStep => ({
   "container-ioctl": {
@@ -30,4 +38,20 @@ export function drawDeviceOpenMisnamed(situation: Situation): WrittenStep {
   const group = pickOpenGroup(situation);
   const behind = situation.random.chance(60) ? { behind: situation.random.oneOf(BEHIND) } : {};
   return { "device-open-misnamed": { group, ...behind } };
+}
+
+/** What needs an IOMMU, asked of a container without one, where there is such a container. */
+export function drawTooEarly(situation: Situation): WrittenStep {
+  const { random, traits } = situation;
+  const bare = heldContainers(situation).filter(([, { type1 }]) => !type1);
+  if (bare.length === 0) nothingToDraw("container without IOMMU");
+  const container = inContainer(random.oneOf(bare)[0]);
+  const range = { iova: pageAt(random, random.oneOf(traits.haunts)), size: someSize(random) };
+  return random.oneOf<WrittenStep>([
+    { map: { ...container, ...range } },
+    { unmap: { ...container, ...range } },
+    { "dirty-get": { ...container, ...range } },
+    { dirty: { ...container, flags: 1n } },
+    { info: { ...container } },
+  ]);
 }

@@ -15,13 +15,14 @@ import {
 } from "./attaching.ts";
 import { drawDirty, drawDirtyGet, drawUnmapWithBitmap } from "./dirty.ts";
 import { drawDma, drawEngine } from "./dma.ts";
-import { drawBlindMap, drawGiveVaddr, drawMap, drawTakeVaddr, drawUnmap, drawWalk } from "./mapping.ts";
+import { drawGiveVaddr, drawMap, drawTakeVaddr, drawUnmap, drawWalk } from "./mapping.ts";
 import {
   drawContainerIoctl,
   drawDeviceOpenMisnamed,
   drawGroupIoctl,
   drawPoke,
   drawSetContainerTo,
+  drawTooEarly,
 } from "./misuse.ts";
 import { drawExec, drawExit, drawFork, drawMemlock } from "./processes.ts";
 import type { Random, Weighted } from "./random.ts";
@@ -30,7 +31,7 @@ import { drawFailCollection, drawInject, drawParameter } from "./world.ts";
 
 /** Steps that belong together, each with its weight among them. */
 const FAMILIES = {
-  mapping: [[10, drawMap], [6, drawUnmap], [1, drawBlindMap]],
+  mapping: [[10, drawMap], [6, drawUnmap]],
   vaddr: [[1, drawTakeVaddr], [1, drawGiveVaddr]],
   walking: [[1, drawWalk]],
   attaching: [[6, drawAttach], [4, drawDetach]],
@@ -55,6 +56,7 @@ const FAMILIES = {
     [1, drawPoke],
     [2, drawSetContainerTo],
     [2, drawDeviceOpenMisnamed],
+    [4, drawTooEarly],
   ],
   dma: [[2, drawEngine], [10, drawDma]],
   world: [[2, drawParameter], [3, drawInject], [3, drawFailCollection]],

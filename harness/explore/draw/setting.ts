@@ -2,12 +2,12 @@
 import { plainGroupOf } from "../../check/casting.ts";
 import type { Target } from "../../check/assignment.ts";
 import { PAGE_SIZE } from "../../model/constants.ts";
-import { hex, type Range, rangeText, U64_MAX } from "../../model/range_list.ts";
+import { type Range, rangeText, U64_MAX } from "../../model/range_list.ts";
 import { RESERVED_KINDS, type ReservedKind } from "../../model/reserved.ts";
 import { isFrom } from "../../model/semantics.ts";
 import type { Group } from "../../model/world.ts";
 import type { Setting, WrittenGroup } from "../sequence.ts";
-import { HUGE_BYTES } from "./borders.ts";
+import { alignDown, HUGE_BYTES } from "./borders.ts";
 import type { Random } from "./random.ts";
 
 export const INJECTED_KINDS: readonly ReservedKind[] = RESERVED_KINDS;
@@ -32,23 +32,38 @@ export function drawSetting(
   const own = plainGroupOf(target.groups);
   const names = NAMES.slice(0, wishes.wantsGroups ? 2 + random.below(3) : 1 + random.below(2));
   const mayInject = target.lackOfModules === undefined;
-  const hasFar = names.length > 1 && random.chance(30);
   const borders = [...bordersOf(own), ...haunts];
   const several = random.chance(35) ? random.oneOf(names) : undefined;
-  const far = hasFar ? names.filter((_, index) => index > 0 && random.chance(60)) : [];
+  const places = drawPlaces(random, names);
+  const iommus = [...new Set(places.values())].sort();
   const groups = Object.fromEntries(
     names.map((name, index) => [name, {
       ...drawDevice(random, name === several, wishes.wantsEngine && index === 0),
-      ...(mayInject && random.chance(60) ? { reserved: drawRegions(random, borders) } : {}),
-      ...(far.includes(name) ? { iommu: "far" } : {}),
+      ...(mayInject && random.chance(60) ? { reserved: drawRegions(random, own, borders) } : {}),
+      ...(places.has(name) ? { iommu: places.get(name)! } : {}),
     }]),
   );
+  const described = iommus.map((name) => [name, drawIommu(random, target, own, borders, haunts)] as const);
   return {
     groups,
-    ...(far.length > 0 ? { iommus: { far: drawIommu(random, target, own, borders) } } : {}),
+    ...(described.length > 0 ? { iommus: Object.fromEntries(described) } : {}),
     ...(random.chance(25) ? { "allow-unsafe-interrupts": random.chance(70) } : {}),
     ...(mayInject && isOrderFree(groups) && random.chance(20) ? { "list-order": "as-written" as const } : {}),
   };
+}
+
+/** Of a hundred settings with several groups so many have further IOMMUs. */
+const FAR_PERCENT = 35;
+
+/** Which groups are behind IOMMUs other than the machine's own. */
+function drawPlaces(random: Random, names: readonly string[]): ReadonlyMap<string, string> {
+  if (names.length < 2 || !random.chance(FAR_PERCENT)) return new Map();
+  return new Map(
+    names.flatMap((name) => {
+      const place = random.weighted([[3, undefined], [4, "far"], [2, "farther"]]);
+      return place === undefined ? [] : [[name, place] as const];
+    }),
+  );
 }
 
 /** Where a machine's group has its own borders. */
@@ -71,7 +86,15 @@ function drawDevice(random: Random, isSeveral: boolean, isEngine: boolean): Writ
 const isOrderFree = (groups: Readonly<Record<string, WrittenGroup>>): boolean =>
   Object.keys(groups).length <= 2;
 
-function drawRegions(random: Random, borders: readonly bigint[]): string[] {
+/** All that can be translated, in two halves: nothing is left then. */
+function everything(random: Random, { iommu: { aperture: { start, last } } }: Group): string[] {
+  const middle = (start + last) / 2n;
+  const halves = [{ start, last: middle }, { start: middle + 1n, last }];
+  return halves.map((half) => `${rangeText(half)} ${random.oneOf(["reserved", "direct", "msi"])}`);
+}
+
+function drawRegions(random: Random, own: Group, borders: readonly bigint[]): string[] {
+  if (random.chance(3)) return everything(random, own);
   const regions: string[] = [];
   const known = [...borders];
   for (let count = random.weighted([[4, 1], [3, 2], [2, 3], [1, 4]]); count > 0; count--) {
@@ -105,7 +128,7 @@ function drawRange(random: Random, borders: readonly bigint[]): Range {
     [2, 4n * PAGE_SIZE],
   ]);
   const start = edge + away;
-  const last = random.chance(2) ? U64_MAX : start + size - 1n;
+  const last = random.chance(5) ? U64_MAX : start + size - 1n;
   if (start < 0n) return { start: 0n, last: size - 1n };
   if (start > U64_MAX) return { start: U64_MAX - size + 1n, last: U64_MAX };
   return { start, last: last > U64_MAX ? U64_MAX : last };
@@ -117,6 +140,7 @@ function drawIommu(
   target: Target,
   { iommu }: Group,
   borders: readonly bigint[],
+  haunts: readonly bigint[],
 ): Readonly<Record<string, unknown>> {
   const { iommuKind, version } = target;
   const knowsCoherency = (iommuKind === "intel" || iommuKind === "amd") && isFrom(version, "6.1");
@@ -126,7 +150,7 @@ function drawIommu(
     ...(random.chance(50) ? { aperture: drawAperture(random, iommu.aperture, borders) } : {}),
     ...(random.chance(30) ? { "page-sizes": somePageSizes(random, iommu.pageSizes) } : {}),
     ...(knowsCoherency && random.chance(30) ? { coherent: random.chance(50) } : {}),
-    ...(mayRefuse && random.chance(30) ? { refuses: drawRefused(random, borders) } : {}),
+    ...(mayRefuse && random.chance(40) ? { refuses: drawRefused(random, haunts) } : {}),
   };
 }
 
@@ -149,8 +173,9 @@ function somePageSizes(random: Random, own: bigint): bigint {
   return (own & random.between(0n, U64_MAX)) | PAGE_SIZE;
 }
 
-function drawRefused(random: Random, borders: readonly bigint[]): string {
-  const edge = random.oneOf(borders);
-  const start = edge > U64_MAX - 2n * PAGE_SIZE ? 0n : edge - (edge % PAGE_SIZE);
-  return `${hex(start)}..${hex(start + random.oneOf([1n, 2n, 16n]) * PAGE_SIZE - 1n)}`;
+function drawRefused(random: Random, haunts: readonly bigint[]): string {
+  const size = random.oneOf([1n, 2n, 16n]) * PAGE_SIZE;
+  const edge = random.oneOf(haunts);
+  const start = edge > U64_MAX - size ? 0n : alignDown(edge);
+  return rangeText({ start, last: start + size - 1n });
 }

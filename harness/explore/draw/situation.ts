@@ -22,6 +22,8 @@ export interface Traits {
   readonly haunts: readonly bigint[];
   /** Where devices are to be able to reach: below 2^32. */
   readonly isInReach: boolean;
+  /** Containers get their IOMMUs call by call, and of any type. */
+  readonly beginsByHand: boolean;
   /** Guests have the modules of guests/, and regions may be collected in any order. */
   readonly mayInject: boolean;
   /** Pages may stay locked for good, on kernels that lose some. */

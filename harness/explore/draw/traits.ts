@@ -10,7 +10,10 @@ const CONTAINERS = ["c0", "c1", "c2"];
 const PROCESSES = ["p1", "p2"];
 
 /** Of a hundred sequences on a kernel that never gives some pages back, so many have it keep them. */
-const LEAKING_PERCENT = 1;
+const LEAKING_PERCENT = 2;
+
+/** The others attach groups as programs do, with type1v2. */
+const BY_HAND_PERCENT = 35;
 
 /** Of a hundred sequences with all kinds of memory so many have huge pages: a guest may run out of them. */
 const HUGE_PERCENT = 10;
@@ -32,6 +35,7 @@ export function drawTraits(
     mappingsMost: profile.mappingsMost,
     haunts,
     isInReach: profile.name === "dma",
+    beginsByHand: random.chance(BY_HAND_PERCENT),
     mayInject: target.lackOfModules === undefined && setting["list-order"] !== "as-written",
     mayLeak: random.chance(LEAKING_PERCENT),
   };
