@@ -1,5 +1,6 @@
 /** Attempts: a scenario may be played more than once, and no attempt is forgotten. */
 import { positionText } from "../config.ts";
+import type { RuleText } from "../model/answer.ts";
 import type { Failure, ScenarioEnd, Verdict } from "../report/events.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import type { Execution } from "./execution.ts";
@@ -35,26 +36,35 @@ export function toldOf(attempts: readonly Attempt[]): Attempt {
   return told;
 }
 
+/** Puts a rule into words. */
+export type Explain = (rule: RuleText) => string;
+
 /** What went wrong in an attempt, if anything did. */
 export function causeOf(
   scenario: Scenario,
   { execution }: Pick<Attempt, "execution">,
+  explain: Explain = (rule) => rule,
 ): Pick<ScenarioEnd, "reason" | "failure"> {
   const { reason, console = [] } = execution;
   const said = [...(reason === undefined ? [] : [reason]), ...console].join("\n");
   return {
     ...(said === "" ? {} : { reason: said }),
-    ...("actionText" in execution ? { failure: failureOf(scenario, execution) } : {}),
+    ...("actionText" in execution ? { failure: failureOf(scenario, execution, explain) } : {}),
   };
 }
 
-function failureOf(scenario: Scenario, { stepIndex, actionText, difference, reason }: Execution): Failure {
+function failureOf(
+  scenario: Scenario,
+  { stepIndex, actionText, difference, rule, reason }: Execution,
+  explain: Explain,
+): Failure {
   const step = stepIndex === undefined ? undefined : scenario.steps[stepIndex];
   return {
     step: stepIndex === undefined ? 0 : stepIndex + 1,
     text: step ? `${step.text} (${actionText})` : actionText ?? "",
     position: positionText(step?.position ?? scenario.position),
     predicted: difference?.predicted ?? "an answer",
+    ...(rule === undefined ? {} : { because: explain(rule) }),
     observed: difference?.observed ?? reason ?? "",
     rule: scenario.rule,
   };

@@ -248,7 +248,7 @@ class CellRun {
       guest,
       verdict: execution.verdict,
       durationMs,
-      ...causeOf(scenario, attempt),
+      ...causeOf(scenario, attempt, this.#plan.explain),
     });
   }
 
@@ -262,7 +262,7 @@ class CellRun {
       deviations: verdict === "known" ? [...prediction?.deviations ?? []] : [],
       durationMs: attempts.reduce((sum, { durationMs }) => sum + durationMs, 0),
       ...(attempts.length > 1 ? { attempts: attempts.map(({ execution }) => execution.verdict) } : {}),
-      ...causeOf(scenario, toldOf(attempts)),
+      ...causeOf(scenario, toldOf(attempts), this.#plan.explain),
     });
   }
 

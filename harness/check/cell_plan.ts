@@ -4,6 +4,7 @@ import type { QemuPlan } from "../guest/qemu_process.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { KernelVersion } from "../model/version.ts";
 import type { Scenario } from "../scenario/scenario.ts";
+import type { Explain } from "./attempt.ts";
 import type { OwnTable } from "./firmware_tables.ts";
 
 /** What a guest is started with, and what it must then show. */
@@ -32,6 +33,8 @@ export interface CellPlan {
   readonly limits: GuestLimits;
   /** How often a scenario that failed is played again, each time on a fresh guest. */
   readonly retries: number;
+  /** Says in words what decided a prediction; left out, that is told by its name in the specification. */
+  readonly explain?: Explain;
   /** What QEMU is to be started with, into a folder for its logs. */
   guestPlan(artifactsDir: string): Promise<GuestPlan>;
   /** The one command that runs a scenario of this cell again. */

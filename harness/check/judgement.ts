@@ -1,5 +1,5 @@
 /** The verdict on what a guest answered: what is right, what is known of its kernel, what is neither. */
-import type { Answer } from "../model/answer.ts";
+import type { Answer, RuleText } from "../model/answer.ts";
 import { hex } from "../model/range_list.ts";
 import type { AttemptVerdict } from "../report/events.ts";
 import { type Difference, difference } from "./observation.ts";
@@ -12,6 +12,8 @@ export interface Judgement {
   readonly stepIndex?: number | undefined;
   readonly actionText?: string;
   readonly difference?: Difference;
+  /** What decided the prediction that didn't hold, where something did. */
+  readonly rule?: RuleText | undefined;
 }
 
 /**
@@ -46,24 +48,35 @@ export function mismatchSoFar(
 interface Departure {
   readonly actionIndex: number;
   readonly difference: Difference;
+  readonly mode: Mode;
 }
 
+/** Which of the two predictions. */
+type Mode = "right" | "real";
+
 /** A departure for the user to read. */
-function where({ actions }: Prediction, { actionIndex, difference }: Departure) {
+function where({ actions }: Prediction, { actionIndex, difference, mode }: Departure) {
   const { action, stepIndex } = actions[actionIndex] ?? {};
-  return { stepIndex, actionText: action?.text ?? "", difference };
+  const rule = ruleOf(actions.slice(0, actionIndex + 1), mode);
+  return { stepIndex, actionText: action?.text ?? "", difference, rule };
+}
+
+/** What decided the last answer. A read-back has no rule: it shows what a call before it in its step has done. */
+function ruleOf(actions: Prediction["actions"], mode: Mode): RuleText | undefined {
+  const stepIndex = actions.at(-1)?.stepIndex;
+  return actions.findLast((action) => action.stepIndex === stepIndex && action[mode].rule)?.[mode].rule;
 }
 
 function firstDifference(
   prediction: Prediction,
   observed: readonly Answer[],
-  mode: "right" | "real",
+  mode: Mode,
 ): Departure | undefined {
   for (const [actionIndex, predictedAction] of prediction.actions.entries()) {
     const answer = observed[actionIndex];
     if (!answer) throw new RangeError(`no answer to action ${actionIndex}`);
     const found = difference(predictedAction[mode], answer);
-    if (found) return { actionIndex, difference: found };
+    if (found) return { actionIndex, difference: found, mode };
   }
   return undefined;
 }
@@ -78,6 +91,7 @@ export function leftOver({ leakedPages }: Prediction, pages: bigint): Partial<Ju
   return {
     verdict: "mismatch",
     actionText: "close everything",
+    rule: leakedPages === 0n ? "§8" : "§12 R1a",
     difference: { predicted: `vmlck=${hex(leakedPages)}`, observed: `vmlck=${hex(pages)}` },
   };
 }

@@ -17,6 +17,7 @@ import type { Machine } from "../machine/machine.ts";
 import { machineArgs } from "../machine/qemu_args.ts";
 import { needsTables } from "../machine/virt.ts";
 import type { Scenario } from "../scenario/scenario.ts";
+import type { Explain } from "./attempt.ts";
 import type { CellPlan, GuestPlan } from "./cell_plan.ts";
 import { type Cell, settleCells, versionOf, type Wish } from "./cells.ts";
 import { FirmwareTables, tablesArchive } from "./firmware_tables.ts";
@@ -34,6 +35,8 @@ export interface RunRequest extends Wish {
   readonly limits: GuestLimits;
   /** How often a scenario that failed is played again. */
   readonly retries: number;
+  /** Says in words what decided a prediction; left out, that is told by its name in the specification. */
+  readonly explain?: Explain;
 }
 
 const LOOKUP = { kernel: resolveKernel, qemu: resolveQemu, lackOfHeaders };
@@ -192,6 +195,7 @@ function toPlan(
     artifactsDir: join(request.outDir, `${number}-${kernel.release}-${qemu.version}-${machine.name}`),
     limits: request.limits,
     retries: request.retries,
+    ...(request.explain ? { explain: request.explain } : {}),
     guestPlan: (artifactsDir) => guestPlan(parts, artifactsDir, shared),
     again: (scenario) =>
       [

@@ -1,6 +1,6 @@
 /** Faults of devices in the kernel's log, against what devices were refused. [spec §20] */
 import { deviceFaults } from "../guest/device_faults.ts";
-import type { Answer } from "../model/answer.ts";
+import type { Answer, RuleText } from "../model/answer.ts";
 import { PAGE_SIZE } from "../model/constants.ts";
 import { hex, overlaps, type Range, type RangeList, rangeListText, without } from "../model/range_list.ts";
 import type { Scenario } from "../scenario/scenario.ts";
@@ -14,6 +14,7 @@ export interface StrayFault {
   readonly stepIndex: number;
   readonly actionText: string;
   readonly difference: Difference;
+  readonly rule: RuleText;
   readonly console: readonly string[];
 }
 
@@ -48,6 +49,7 @@ export function strayFault(
         predicted: `faults at ${rangeListText(refused)}`,
         observed: `a fault at ${hex(address)}`,
       },
+      rule: "§20",
       console: [log[line] ?? ""],
     };
   }

@@ -4,7 +4,8 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { RunRequest } from "../check/plan.ts";
 import type { WantedAccelerator } from "../guest/accelerator.ts";
 import { cellsOf, type Matrix, narrowed, replaced, sizeOf } from "../matrix/matrix.ts";
-import { loadMachinesNamed, loadMatrixNamed, loadPins } from "./configs.ts";
+import { loadMachinesNamed, loadMatrixNamed, loadPins, loadSpecification } from "./configs.ts";
+import { explainBriefly } from "../scenario/explanation.ts";
 import { positive } from "./numbers.ts";
 
 const DEFAULT_BOOT_TIMEOUT_S = 60;
@@ -61,12 +62,14 @@ export async function requestOf(
   options: CellOptions,
 ): Promise<Omit<RunRequest, "scenarios" | "outDir" | "retries">> {
   const pins = await loadPins();
+  const specification = await loadSpecification();
   return {
     ...await cellsWanted(matrix, options),
     instead: { [pins.qemu]: pins["qemu-instead"] },
     modules: options.module,
     accelerator: options.accel,
     repeatedOptions: repeatedOptions(options),
+    explain: (rule) => explainBriefly(specification, rule),
     limits: { bootTimeoutMs: options.bootTimeout * 1000, replyTimeoutMs: options.replyTimeout * 1000 },
   };
 }

@@ -236,7 +236,7 @@ class Exploration {
     await Deno.writeTextFile(join(this.#plan.artifactsDir, `${name}.trace`), traceText(playable, execution));
     const { scenario } = playable;
     const said = `${before} steps, shrunk to ${scenario.steps.length}; ${notes.join("; ")}`;
-    const cause = causeOf(scenario, { execution });
+    const cause = causeOf(scenario, { execution }, this.#plan.explain);
     const { verdict } = execution;
     this.#emit({
       type: "scenario-end",

@@ -157,7 +157,9 @@ export interface Failure {
   position: string;
   predicted: string;
   observed: string;
-  /** The rule behind the prediction, with its section in the model's specification. */
+  /** What decided the prediction, in the words of the model's specification. */
+  because?: string;
+  /** What the scenario is about, in the same: sections and rows. */
   rule?: string;
 }
 

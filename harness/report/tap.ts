@@ -263,6 +263,6 @@ function outcome(
 
 function failureKeys(failure: Failure | undefined): Record<string, string | undefined> {
   if (failure === undefined) return {};
-  const { step, text, position, predicted, observed, rule } = failure;
-  return { at: position, step: `${step} ${text}`, rule, predicted, observed };
+  const { step, text, position, predicted, because, observed, rule } = failure;
+  return { at: position, step: `${step} ${text}`, rule, predicted, because, observed };
 }

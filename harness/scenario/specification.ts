@@ -190,4 +190,5 @@ const narrow = (line: string): string =>
   line.startsWith("|") ? line.replace(/ {2,}/g, " ").replace(/-{4,}/g, "---") : line;
 
 /** Without emphasis and the tags of where a fact is from. */
-const plain = (text: string): string => text.replace(/\*\*|`|\[[A-Z]\]/g, "").trim();
+const plain = (text: string): string =>
+  text.replace(/\*\*|`| ?\[[A-Z]\]/g, "").replace(/(?<!\w)_([^_]+)_(?!\w)/g, "$1").trim();

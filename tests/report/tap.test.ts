@@ -161,6 +161,7 @@ t.test("a mismatch tells what differed, where, and what to type", async (t) => {
     position: "configs/scenarios/seed/a.yaml:14:5",
     predicted: "0x0..0xfedfffff\n0xfef00000..0x7fffffffff",
     observed: "0x0..0x3fffffff",
+    because: "§6.2: GET_INFO: Capabilities",
     rule: "attach [§2.2]",
   };
   const events = [
@@ -176,6 +177,7 @@ t.test("a mismatch tells what differed, where, and what to type", async (t) => {
     step: "4 info",
     rule: failure.rule,
     predicted: failure.predicted,
+    because: failure.because,
     observed: failure.observed,
     again: "deno task replay out/fail-1.yaml",
   });

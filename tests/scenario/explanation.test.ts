@@ -8,14 +8,14 @@ const SPECIFICATION = new Specification(`# Title
 
 | #  | condition        | 5.10   | 6.1        | 7.3      |
 | -- | ---------------- | ------ | ---------- | -------- |
-| 1  | **pointer** bad  | EFAULT | EFAULT     | EFAULT   |
+| 1  | **pointer** _bad_ | EFAULT | EFAULT     | EFAULT   |
 | 2  | size 0           | –      | –          | EINVAL   |
 | 3  | wraps            | EINVAL | EINVAL     | \`EOVERFLOW\` |
 | 4  | nothing          | –      |            | –        |
 
 ### 1.2 Steps
 
-1. First step
+1. First step_of_all [L]
    goes on, and
    on.
 2. Second step
@@ -43,9 +43,9 @@ const BRIEF: readonly [rule: string, text: string][] = [
   ["§1.1 row 2", "§1.1 row 2: size 0; 7.3: EINVAL"],
   ["§1.1 row 3", "§1.1 row 3: wraps; 5.10, 6.1: EINVAL; 7.3: EOVERFLOW"],
   ["§1.1 row 4", "§1.1 row 4: nothing"],
-  ["§1.2 row 1", "§1.2 row 1: First step goes on, and on."],
+  ["§1.2 row 1", "§1.2 row 1: First step_of_all goes on, and on."],
   ["§1.2 row 2", "§1.2 row 2: Second step"],
-  ["§1.2 rows 1 and 2", "§1.2 row 1: First step goes on, and on.; §1.2 row 2: Second step"],
+  ["§1.2 rows 1 and 2", "§1.2 row 1: First step_of_all goes on, and on.; §1.2 row 2: Second step"],
   ["§1.3", "§1.3: Calls: Effect"],
   ["§12 R1", "§12 R1: one; present: ≤6.17; fixed: 6.18"],
   ["§1.1 row 1, §12", "§1.1 row 1: pointer bad → EFAULT; §12: Faults"],
