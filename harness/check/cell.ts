@@ -13,6 +13,7 @@ import { type Attempt, causeOf, passed, toldOf, verdictOf } from "./attempt.ts";
 import { execute, type Execution } from "./execution.ts";
 import type { CellPlan, GuestPlan } from "./cell_plan.ts";
 import { hotplug } from "./hotplug.ts";
+import { exercisedDeviations } from "./model_play.ts";
 import type { Prepared, PreparedCell } from "./preparation.ts";
 import { makeReady, type ReadyGuest } from "./ready_guest.ts";
 import { checkWorld, namesOf } from "./world_check.ts";
@@ -259,7 +260,7 @@ class CellRun {
     const prediction = "prediction" in prepared ? prepared.prediction : undefined;
     this.#endScenario(scenario, {
       verdict,
-      deviations: verdict === "known" ? [...prediction?.deviations ?? []] : [],
+      deviations: verdict === "known" && prediction ? [...exercisedDeviations(prediction)] : [],
       durationMs: attempts.reduce((sum, { durationMs }) => sum + durationMs, 0),
       ...(attempts.length > 1 ? { attempts: attempts.map(({ execution }) => execution.verdict) } : {}),
       ...causeOf(scenario, toldOf(attempts), this.#plan.explain),

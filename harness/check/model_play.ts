@@ -15,8 +15,13 @@ import { type PredictedAction, TwoModels } from "./two_models.ts";
 /** Steps that were played, and what they come to. */
 export interface Played {
   readonly actions: readonly PredictedAction[];
-  /** Known faults of the kernel version that the predictions include. */
-  readonly deviations: readonly DeviationName[];
+  /** Known faults of the kernel version that the predictions include, whether or not the steps exercise them. */
+  readonly deviations: ReadonlySet<DeviationName>;
+  /**
+   * Whether the kernel would be predicted to answer otherwise without that fault, or to keep other pages locked. To
+   * find out takes as long as playing the steps.
+   */
+  exercises(deviation: DeviationName): boolean;
   /** Whether the guest has the modules of guests/, and is to be asked whether they did as they were told. */
   readonly hasModules: boolean;
   /** Pages that stay locked when everything is closed. */
@@ -107,30 +112,30 @@ export class ModelPlay {
     const leakedPages = leakedAtClose(this.#models.real);
     return {
       actions,
-      deviations: this.#exercisedDeviations(actions, leakedPages),
+      deviations: this.#deviations,
+      exercises: (deviation) => this.#exercises(deviation, actions, leakedPages),
       hasModules: this.#hasModules,
       leakedPages,
     };
   }
 
-  /**
-   * The deviations without which the kernel would be predicted to answer otherwise, or to keep other pages
-   * locked: those that the steps exercise. There is none where both models agree, which saves playing most
-   * scenarios once for each.
-   */
-  #exercisedDeviations(actions: readonly PredictedAction[], leakedPages: bigint): DeviationName[] {
-    const isRightThroughout = leakedPages === 0n &&
-      actions.every(({ right, real }) => right === real || answerText(right) === answerText(real));
-    if (isRightThroughout) return [];
-    return [...this.#deviations].filter((name) => {
-      const others = new Set([...this.#deviations].filter((other) => other !== name));
-      let state = initialState(semanticsOf(this.#target.version, others), this.#assignment.world);
-      const answersOtherwise = actions.some(({ action, real }) => {
-        const outcome = action.apply(state);
-        state = outcome.state;
-        return answerText(outcome.answer) !== answerText(real);
-      });
-      return answersOtherwise || leakedAtClose(state) !== leakedPages;
+  #exercises(name: DeviationName, actions: readonly PredictedAction[], leakedPages: bigint): boolean {
+    const others = new Set([...this.#deviations].filter((other) => other !== name));
+    let state = initialState(semanticsOf(this.#target.version, others), this.#assignment.world);
+    const answersOtherwise = actions.some(({ action, real }) => {
+      const outcome = action.apply(state);
+      state = outcome.state;
+      return answerText(outcome.answer) !== answerText(real);
     });
+    return answersOtherwise || leakedAtClose(state) !== leakedPages;
   }
+}
+
+/** The deviations that the steps exercise: none where both models agree, which saves playing most scenarios again. */
+export function exercisedDeviations(
+  { actions, deviations, exercises, leakedPages }: Played,
+): readonly DeviationName[] {
+  const isRightThroughout = leakedPages === 0n &&
+    actions.every(({ right, real }) => right === real || answerText(right) === answerText(real));
+  return isRightThroughout ? [] : [...deviations].filter(exercises);
 }

@@ -170,7 +170,7 @@ class Exploration {
       this.#played.answers += playable.prediction.actions.length;
       if (verdict === "known") {
         this.#played.known++;
-        for (const name of playable.prediction.deviations) this.#deviations.add(name);
+        this.#noteDeviations(playable);
       }
       const divergence = divergenceOf(execution);
       if (divergence && !this.#kinds.has(divergence.kind)) find = { index, playable, execution };
@@ -180,6 +180,12 @@ class Exploration {
     this.#next = index;
     this.#playingMs += performance.now() - begin;
     return find;
+  }
+
+  /** Which of a sequence's are exercised takes long to find out: those that others have exercised aren't asked for. */
+  #noteDeviations({ prediction: { deviations, exercises } }: Playable): void {
+    const unseen = [...deviations].filter((name) => !this.#deviations.has(name));
+    for (const name of unseen.filter(exercises)) this.#deviations.add(name);
   }
 
   *#sequences(): Generator<Playable> {

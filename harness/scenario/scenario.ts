@@ -251,6 +251,8 @@ function parseBare(schema: z.ZodType, name: string, position: Position): unknown
   throw new ConfigError(position, `${name} needs to be told what; write ${name}: and its arguments`);
 }
 
+const EXPECTATION = z.strictObject(EXPECTATION_SHAPE);
+
 function parseExpectation(
   document: Loaded<unknown>,
   path: readonly PropertyKey[],
@@ -262,7 +264,7 @@ function parseExpectation(
       ? value
       : document.parse(EXPECTATION_SHAPE[key as keyof typeof EXPECTATION_SHAPE] as z.ZodType, [...path, key]),
   ]);
-  return z.strictObject(EXPECTATION_SHAPE).parse(Object.fromEntries(entries));
+  return EXPECTATION.parse(Object.fromEntries(entries));
 }
 
 /** The container that a step's arguments name. */
