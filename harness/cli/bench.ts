@@ -3,16 +3,13 @@ import process from "node:process";
 import type { Command } from "commander";
 import { bench, type BenchResult } from "../bench/bench.ts";
 import { MismatchError } from "../bench/comparison.ts";
-import type { CellPlan } from "../check/cell_plan.ts";
-import { planRun } from "../check/plan.ts";
 import { EXIT_DIFFERENT, EXIT_INTERRUPTED } from "../check/run.ts";
 import { CannotTestError, UsageError } from "../errors.ts";
 import { GuestLost } from "../guest/guest_lost.ts";
-import { componentContext, table } from "./component_context.ts";
-import { loadMachinesNamed, loadPins } from "./configs.ts";
+import { table } from "./component_context.ts";
 import { Interruption } from "./interruption.ts";
 import { count, positive } from "./numbers.ts";
-import { freshFolder } from "./out_folder.ts";
+import { planOneCell } from "./one_cell.ts";
 
 const LIMITS = { bootTimeoutMs: 60_000, replyTimeoutMs: 20_000 };
 
@@ -47,7 +44,7 @@ async function run(options: Options): Promise<void> {
   using interruption = new Interruption();
   const { signal } = interruption;
   try {
-    const plan = await planOf(options, signal);
+    const plan = await planOneCell({ ...options, limits: LIMITS }, signal);
     const result = await bench(plan, { ...options, signal });
     const { seed } = options;
     const title = `${plan.id}, accelerator ${result.accelerator}, seed ${seed}\n`;
@@ -56,27 +53,6 @@ async function run(options: Options): Promise<void> {
   } catch (error) {
     Deno.exitCode = signal.aborted ? EXIT_INTERRUPTED : exitCodeOf(error);
   }
-}
-
-/** @throws UsageError, CannotTestError */
-async function planOf({ kernel, qemu, machine, out }: Options, signal: AbortSignal): Promise<CellPlan> {
-  const pins = await loadPins();
-  const specs = { kernel: kernel ?? pins.kernel, qemu: qemu ?? pins.qemu };
-  const [plan] = await planRun({
-    cells: (await loadMachinesNamed([machine])).map((machine) => ({ ...specs, machine })),
-    coversPairs: false,
-    instead: { [pins.qemu]: pins["qemu-instead"] },
-    scenarios: [],
-    modules: [],
-    accelerator: "auto",
-    repeatedOptions: [],
-    outDir: await freshFolder(out),
-    limits: LIMITS,
-    retries: 0,
-  }, { ...componentContext(), signal });
-  if (!plan) throw new RangeError("one kernel, QEMU and machine are one cell");
-  if (plan.skip !== undefined) throw new UsageError(`--machine ${machine}: ${plan.skip}`);
-  return plan;
 }
 
 /** What a kernel did wrong is told as `run` would; the rest is not the kernel's fault. */

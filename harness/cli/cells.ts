@@ -1,11 +1,12 @@
 /** The options that choose cells and say how guests are run, of every command that has both. */
 import process from "node:process";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import type { RunRequest } from "../check/plan.ts";
 import type { WantedAccelerator } from "../guest/accelerator.ts";
 import { cellsOf, type Matrix, narrowed, replaced, sizeOf } from "../matrix/matrix.ts";
-import { loadMachinesNamed, loadMatrixNamed, loadPins, loadSpecification } from "./configs.ts";
 import { explainBriefly } from "../scenario/explanation.ts";
+import { accelerator } from "./accelerator.ts";
+import { loadMachinesNamed, loadMatrixNamed, loadPins, loadSpecification } from "./configs.ts";
 import { positive } from "./numbers.ts";
 
 const DEFAULT_BOOT_TIMEOUT_S = 60;
@@ -50,11 +51,6 @@ export const withCellOptions = (command: Command): Command =>
     .option("--out <dir>", "folder for logs and events (default: out/ and the time)")
     .option("--boot-timeout <seconds>", "until a guest must have booted", positive, DEFAULT_BOOT_TIMEOUT_S)
     .option("--reply-timeout <seconds>", "until a guest must answer", positive, DEFAULT_REPLY_TIMEOUT_S);
-
-function accelerator(text: string): WantedAccelerator {
-  if (text === "auto" || text === "kvm" || text === "tcg") return text;
-  throw new InvalidArgumentError("write auto, kvm or tcg");
-}
 
 /** Everything about a run but what is played in it, and where. */
 export async function requestOf(
