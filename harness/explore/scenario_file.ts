@@ -7,6 +7,8 @@ import { RULE, type Sequence, type WrittenStep } from "./sequence.ts";
 
 export interface ScenarioText {
   readonly name: string;
+  /** What it is about; left out, what every sequence is. */
+  readonly rule?: string;
   readonly sequence: Sequence;
   readonly found?: Found;
   /** Lines above the scenario. */
@@ -22,11 +24,11 @@ const FLOW_DEPTH = 4;
 const LINE_LENGTH_MOST = 160;
 
 /** A YAML document that the scenario loader takes. */
-export function scenarioText({ name, sequence, found, about, remarks }: ScenarioText): string {
+export function scenarioText({ name, rule = RULE, sequence, found, about, remarks }: ScenarioText): string {
   const { setting, steps } = sequence;
   const document = new Document({
     scenario: name,
-    rule: RULE,
+    rule,
     ...(found ? { found } : {}),
     ...setting,
     steps: steps.map(bare),

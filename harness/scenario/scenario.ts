@@ -49,12 +49,12 @@ const FOUND = z.strictObject({
   kernel: z.string(),
   qemu: z.string(),
   machine: z.string(),
-  seed: z.bigint().transform(Number),
-  sequence: z.bigint().transform(Number),
+  seed: z.bigint().transform(Number).optional().describe("Of explore's sequences"),
+  sequence: z.bigint().transform(Number).optional().describe("Which of them it was"),
   "no-deviations": z.literal(true).optional()
     .describe("What the kernel's version is known to do wrong was taken for a divergence"),
 }).describe(
-  "Where explore came across it, and replay plays it unless told otherwise; nobody expects anything",
+  "Where explore or the shell came across it, and replay plays it unless told otherwise; nobody expects anything",
 );
 
 /** One document of a scenario file; its steps are checked one by one, see kinds.ts. */
