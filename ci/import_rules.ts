@@ -33,7 +33,7 @@ export const RULES: Record<string, readonly string[]> = {
   report: ["type model", "errors"],
   check: UNDER_CHECK,
   bench: ["check", ...UNDER_CHECK],
-  explore: ["check", ...UNDER_CHECK],
+  explore: ["check", "report/visible", ...UNDER_CHECK],
   bisect: ["check", ...UNDER_CHECK],
   cli: [
     "bench",

@@ -10,6 +10,7 @@ import { register as registerMachines } from "./cli/machines.ts";
 import { register as registerReplay } from "./cli/replay.ts";
 import { register as registerRun } from "./cli/run.ts";
 import { register as registerScenarios } from "./cli/scenarios.ts";
+import { register as registerShell } from "./cli/shell.ts";
 import { VERSION } from "./cli/version.ts";
 import { CannotTestError, refusalText, UsageError } from "./errors.ts";
 
@@ -30,6 +31,7 @@ for (
     registerExplore,
     registerReplay,
     registerScenarios,
+    registerShell,
     registerBench,
     registerMachines,
     registerKernels,

@@ -40,7 +40,7 @@ export interface Execution extends Judgement {
 const NO_NAMES: GuestNames = { groupNumber: () => 0, device: () => "" };
 
 /** Leaves the guest as it was found, whatever the scenario did; the replies to the last ones are the proof. */
-function cleaning({ actions, hasModules }: Prediction): string[] {
+export function cleaning({ actions, hasModules }: Pick<Prediction, "actions" | "hasModules">): string[] {
   const arePlaced = actions.some(({ action }) => action === clearPlacesAction);
   const places = arePlaced ? [clearPlacesAction.command(NO_NAMES), ...PLACEMENT_FAULTS] : [];
   const rest = [
@@ -82,7 +82,7 @@ export function requestsOf(scenario: Scenario, prediction: Prediction, areMarked
  * All replies, in order: those of the probe batch by batch, with what the host does between them.
  * @throws GuestLost with all replies that came
  */
-async function send(
+export async function send(
   guest: Pick<Guest, "request">,
   requests: readonly Request[],
   names: GuestNames,
@@ -224,7 +224,7 @@ function answersBefore({ requests, before }: Performance, { replies }: GuestLost
  * Looked at first: on a guest with other regions or IOMMUs than those that were asked for no answer counts.
  * @throws BadRequestError
  */
-function requireInjected(requests: readonly Request[], replies: readonly string[]): void {
+export function requireInjected(requests: readonly Request[], replies: readonly string[]): void {
   for (const [index, request] of requests.entries()) {
     if (!("own" in request)) continue;
     const { own: command } = request;

@@ -6,7 +6,8 @@ import { UsageError } from "../errors.ts";
 import { loadMachines, type Machine } from "../machine/machine.ts";
 import type { Matrix } from "../matrix/matrix.ts";
 import { linkMatrices, loadMatrices } from "../matrix/matrix_file.ts";
-import { loadScenarios, type Scenario, withoutDoubles } from "../scenario/scenario.ts";
+import { near } from "../scenario/near.ts";
+import { loadScenarios, type Scenario, SCENARIO_SCHEMA, withoutDoubles } from "../scenario/scenario.ts";
 import { Specification } from "../scenario/specification.ts";
 import { loadSuites, type Suite } from "../scenario/suite.ts";
 import { loadUnreachable, type Unreachable } from "../scenario/unreachable.ts";
@@ -81,6 +82,38 @@ export async function loadAllScenarios(): Promise<Scenario[]> {
     return (await Promise.all(files.map((file) => loadScenarios(file, shown(file), folder)))).flat();
   });
   return withoutDoubles((await Promise.all(perFolder)).flat());
+}
+
+const WRITTEN = z.looseObject({ scenario: z.string(), found: SCENARIO_SCHEMA.shape.found });
+
+/**
+ * A scenario as it is written, for who has to write it again.
+ * @param named a file that holds one scenario, or the id of one of the project's own
+ * @throws UsageError for what is neither, ConfigError for a fault in it
+ */
+export async function loadWritten(named: string): Promise<z.infer<typeof WRITTEN>> {
+  if (/\.ya?ml$/.test(named)) {
+    const scenarios = await loadScenarios(resolve(named), named, "shell");
+    const [only] = await loadYaml(resolve(named), named, WRITTEN);
+    if (only && scenarios.length === 1) return only.value;
+    throw new UsageError(
+      `${named}: holds ${scenarios.length} scenarios; write the one that is meant to a file of its own`,
+    );
+  }
+  const all = await loadAllScenarios();
+  const scenario = all.find(({ id }) => id === named);
+  if (!scenario) {
+    const like = near(named, all.map(({ id }) => id));
+    const mend = like.length > 0
+      ? `did you mean ${like.join(" or ")}?`
+      : "`deno task iovacheck scenarios` lists them";
+    throw new UsageError(`no scenario is called ${named}, and a file ends in .yaml; ${mend}`);
+  }
+  const { file } = scenario.position;
+  const documents = await loadYaml(join(ROOT, file), file, WRITTEN);
+  const written = documents.find(({ value }) => named.endsWith(`/${value.scenario}`));
+  if (!written) throw new RangeError(`${file} has scenario ${named}`);
+  return written.value;
 }
 
 /** Every suite. */

@@ -1,0 +1,157 @@
+/** The guest that a session is played on; another takes its place where it can't be shown to be as it was. */
+import { join } from "node:path";
+import type { Target } from "../../check/assignment.ts";
+import type { CellPlan } from "../../check/cell_plan.ts";
+import { type Condition, conditionOf, type Request, requireInjected, send } from "../../check/execution.ts";
+import { hotplug } from "../../check/hotplug.ts";
+import { BadRequestError } from "../../check/observation.ts";
+import { makeReady, type ReadyGuest } from "../../check/ready_guest.ts";
+import { checkWorld, namesOf } from "../../check/world_check.ts";
+import { Guest } from "../../guest/guest.ts";
+import { GuestLost } from "../../guest/guest_lost.ts";
+import { membershipsOf } from "../../machine/predicted.ts";
+import type { World } from "../../model/world.ts";
+import type { Playground } from "./session.ts";
+
+/** What a guest showed when it had booted. */
+export interface Boot {
+  readonly accelerator: string;
+  readonly bootMs: number;
+  /** What the kernel complained about on the way. */
+  readonly complaint?: string;
+  /** In what the machine isn't as predicted. */
+  readonly surprise?: string;
+}
+
+export class LivePlayground implements Playground, AsyncDisposable {
+  readonly #plan: CellPlan;
+  readonly #target: Target;
+  readonly #world: World;
+  readonly #signal: AbortSignal;
+  readonly #tell: (boot: Boot) => void;
+  #ready: ReadyGuest | undefined;
+  #boots = 0;
+
+  private constructor(
+    plan: CellPlan,
+    target: Target,
+    world: World,
+    signal: AbortSignal,
+    tell: (boot: Boot) => void,
+  ) {
+    this.#plan = plan;
+    this.#target = target;
+    this.#world = world;
+    this.#signal = signal;
+    this.#tell = tell;
+  }
+
+  /**
+   * Boots the first guest.
+   * @param world the session's groups
+   * @param signal aborted, the guest ends at once
+   * @param tell is told of each guest that has booted
+   * @throws CannotTestError, GuestLost
+   */
+  static async boot(
+    plan: CellPlan,
+    target: Target,
+    world: World,
+    signal: AbortSignal,
+    tell: (boot: Boot) => void,
+  ): Promise<LivePlayground> {
+    const playground = new LivePlayground(plan, target, world, signal, tell);
+    await playground.#boot();
+    return playground;
+  }
+
+  get condition(): Condition {
+    return this.#guest.condition;
+  }
+
+  async send(requests: readonly Request[]): Promise<string[]> {
+    const { guest, numbers } = this.#guest;
+    const host = hotplug(guest, this.#plan.machine, numbers, this.#world);
+    return await send(guest, requests, namesOf(numbers, this.#world), host);
+  }
+
+  kernelLog(): Promise<string[]> {
+    return this.#guest.guest.kernelLog();
+  }
+
+  async renew(cleaning: readonly string[] | undefined): Promise<"the same guest" | "another guest"> {
+    if (cleaning && await this.#isClean(cleaning)) return "the same guest";
+    await this.#boot();
+    return "another guest";
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const ready = this.#ready;
+    this.#ready = undefined;
+    await ready?.guest[Symbol.asyncDispose]();
+  }
+
+  get #guest(): ReadyGuest {
+    if (!this.#ready) throw new RangeError("a guest has booted before anything is played");
+    return this.#ready;
+  }
+
+  /** Cleans up, and sees whether the guest is what it was when it had booted. */
+  async #isClean(cleaning: readonly string[]): Promise<boolean> {
+    const { guest, condition } = this.#guest;
+    try {
+      const replies = await guest.request(cleaning);
+      requireInjected(cleaning.map((own) => ({ own })), replies);
+      const { lockedPages, taint } = conditionOf(replies.at(-1) ?? "");
+      return lockedPages === condition.lockedPages && taint === condition.taint;
+    } catch (error) {
+      if (error instanceof GuestLost || error instanceof BadRequestError) return false;
+      throw error;
+    }
+  }
+
+  async #boot(): Promise<void> {
+    await this[Symbol.asyncDispose]();
+    const folder = join(this.#plan.artifactsDir, `guest-${++this.#boots}`);
+    await Deno.mkdir(folder, { recursive: true });
+    const guestPlan = await this.#plan.guestPlan(folder);
+    await using resources = new AsyncDisposableStack();
+    const guest = resources.use(await Guest.boot(guestPlan, this.#plan.limits, this.#signal));
+    const { ready, complaint } = await makeReady(
+      guest,
+      guestPlan,
+      this.#plan.kernelVersion,
+      this.#target.groups,
+    );
+    const surprise = await this.#surprise(ready);
+    this.#tell({
+      accelerator: guestPlan.accelerator,
+      bootMs: Math.round(guest.bootMs),
+      ...(complaint === undefined ? {} : { complaint }),
+      ...(surprise === undefined ? {} : { surprise }),
+    });
+    resources.move();
+    this.#ready = ready;
+  }
+
+  /** @throws GuestLost where it can't even be found out */
+  async #surprise({ guest, numbers, condition }: ReadyGuest): Promise<string | undefined> {
+    const memberships = membershipsOf(this.#plan.machine, this.#plan.kernelVersion);
+    const { verdict, difference, actionText, reason, console = [] } = await checkWorld(
+      guest,
+      this.#target,
+      memberships,
+      numbers,
+      condition,
+    );
+    if (difference && verdict !== "known") {
+      return `${actionText}: predicted ${difference.predicted}, observed ${difference.observed}`;
+    }
+    if (verdict === "match" || verdict === "known") return undefined;
+    throw new GuestLost(
+      verdict === "mismatch" ? "harness-fault" : verdict,
+      `world check: ${reason}`,
+      console,
+    );
+  }
+}
