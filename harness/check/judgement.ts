@@ -91,7 +91,7 @@ export function leftOver({ leakedPages }: Prediction, pages: bigint): Partial<Ju
   return {
     verdict: "mismatch",
     actionText: "close everything",
-    rule: leakedPages === 0n ? "§8" : "§12 R1a",
+    rule: leakedPages === 0n ? "§8 row 4" : "§12 R1a",
     difference: { predicted: `vmlck=${hex(leakedPages)}`, observed: `vmlck=${hex(pages)}` },
   };
 }

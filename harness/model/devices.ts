@@ -1,14 +1,14 @@
 /** What becomes of a group's devices: other drivers, and devices that come and go. [spec §1.3, §1.4 rows 5 and 8, §1.7] */
-import { ok, refused } from "./answer.ts";
+import { ok, refused, type RuleText } from "./answer.ts";
 import { HandleError, loseGroup } from "./lifecycle.ts";
 import { entryOf, type Leaving, type Outcome, type State } from "./state.ts";
 import { type Driver, isGone, isOwner } from "./world.ts";
 
 /** Takes a device away from its driver. */
-export const unbind = (state: State, name: string, index: number): Outcome => ({
-  state: release(state, { group: name, index }, "none"),
-  answer: ok({}, "§1.7"),
-});
+export function unbind(state: State, name: string, index: number): Outcome {
+  const left = release(state, { group: name, index }, "none");
+  return { state: left, answer: ok({}, releaseRule(left, name)) };
+}
 
 /**
  * Gives a device without driver to one. One that uses it itself owns the group's DMA from then on; it can't while
@@ -16,15 +16,16 @@ export const unbind = (state: State, name: string, index: number): Outcome => ({
  */
 export function bind(state: State, name: string, index: number, driver: Driver): Outcome {
   const isInUse = state.groups.get(name)?.container !== undefined;
-  if (isOwner(driver) && isInUse) return { state, answer: refused("EBUSY", "§1.7") };
-  return { state: withDriver(state, { group: name, index }, driver), answer: ok({}, "§1.7") };
+  if (isOwner(driver) && isInUse) return { state, answer: refused("EBUSY", "§1.7 row 7") };
+  return { state: withDriver(state, { group: name, index }, driver), answer: ok({}, "§1.7 row 7") };
 }
 
 /** Takes the only device of a group out of the kernel's sight. */
 export function remove(state: State, name: string): Outcome {
   const { drivers } = entryOf(state.world, name);
   if (drivers.length > 1) throw new RangeError(`group ${name} has further devices`);
-  return { state: release(state, { group: name, index: 0 }, "absent"), answer: ok({}, "§1.7") };
+  const left = release(state, { group: name, index: 0 }, "absent");
+  return { state: left, answer: ok({}, releaseRule(left, name)) };
 }
 
 /** The kernel finds the device again; vfio-pci isn't given it yet. */
@@ -35,7 +36,7 @@ export const rescan = (state: State, name: string): Outcome =>
 export function askToLeave(state: State, device: Leaving): Outcome {
   if (driverOf(state, device) === "absent") throw new HandleError(`${deviceText(device)} is not there`);
   if (isLeaving(state, device)) throw new HandleError(`${deviceText(device)} was asked to leave already`);
-  return { state: { ...state, leaving: [...state.leaving, device] }, answer: ok({}, "§1.7") };
+  return { state: { ...state, leaving: [...state.leaving, device] }, answer: ok({}, "§1.7 row 4") };
 }
 
 /** A device that was asked to leave is gone. */
@@ -45,7 +46,8 @@ export function leave(state: State, device: Leaving): Outcome {
   const leaving = left.leaving.filter((other) => !isSame(other, device));
   const isCutOff = cutsOff(left, device);
   const cutOff = isCutOff ? [...left.cutOff, device.group] : left.cutOff;
-  return { state: { ...left, leaving, cutOff }, answer: ok({}, isCutOff ? "§12 Q4" : "§1.7") };
+  const rule = isCutOff ? "§12 Q4" : releaseRule(left, device.group);
+  return { state: { ...left, leaving, cutOff }, answer: ok({}, rule) };
 }
 
 /** Kernels take the name that a device made its requests in away from all that have it. [spec §12 Q4] */
@@ -109,10 +111,16 @@ function release(state: State, device: Leaving, driver: "none" | "absent"): Stat
   return isLost && state.semantics.losesGroups ? loseGroup(left, device.group) : left;
 }
 
+/** What decides on the group of a device that has been released. */
+function releaseRule(left: State, group: string): RuleText {
+  if (!isGone(entryOf(left.world, group))) return "§1.7 row 5";
+  return left.semantics.losesGroups ? "§1.7 row 2" : "§1.7 row 3";
+}
+
 /** A device that is there again. A group of which nothing was left is a new one, whoever has the old one open. */
 function appear(state: State, device: Leaving, driver: Driver): Outcome {
   if (driverOf(state, device) !== "absent") throw new HandleError(`${deviceText(device)} is there`);
   const isNew = isGone(entryOf(state.world, device.group));
   if (isNew && state.groups.has(device.group)) throw new HandleError(`group ${device.group} is still open`);
-  return { state: withDriver(state, device, driver), answer: ok({}, "§1.7") };
+  return { state: withDriver(state, device, driver), answer: ok({}, isNew ? "§1.7 row 6" : "§1.7 row 5") };
 }

@@ -1,5 +1,5 @@
 /** VFIO_IOMMU_GET_INFO and the read-back of everything the model predicts. [spec §6] */
-import { ok, refused } from "./answer.ts";
+import { ok, refused, type RuleText } from "./answer.ts";
 import { PAGE_SIZE } from "./constants.ts";
 import { NO_IOMMU, openContainer } from "./lifecycle.ts";
 import { lockedPages } from "./locked_memory.ts";
@@ -43,7 +43,7 @@ export function getInfo(state: State, key: string, argsz?: number): Outcome {
   if (!type1) return { state, answer: NO_IOMMU };
   const { offsets, total } = layOutCapabilities(state, type1);
   const given = argsz ?? total;
-  if (given < INFO_MIN_BYTES) return { state, answer: refused("EINVAL", "§6.1") };
+  if (given < INFO_MIN_BYTES) return { state, answer: refused("EINVAL", "§6.1 row 2") };
   const fits = given >= total;
   const head = {
     argsz: hex(fits ? given : total),
@@ -51,7 +51,7 @@ export function getInfo(state: State, key: string, argsz?: number): Outcome {
     pgsizes: hex(pageSizesOf(state, type1)),
   };
   const capOffset = given >= INFO_CAP_OFFSET_BYTES ? { "cap-offset": hex(fits ? INFO_BYTES : 0) } : {};
-  if (!fits) return { state, answer: ok({ ...head, ...capOffset, caps: "-" }, "§6.1") };
+  if (!fits) return { state, answer: ok({ ...head, ...capOffset, caps: "-" }, writtenRule(given)) };
   const capabilities = {
     caps: offsets.map(([id, offset]) => `${id}@${hex(offset)}`).join(","),
     migration: [0, 0, PAGE_SIZE, MIGRATION.maxDirtyBitmapBytes].map(hex).join("/"),
@@ -59,6 +59,12 @@ export function getInfo(state: State, key: string, argsz?: number): Outcome {
     ...(type1.list.length > 0 ? { ranges: rangeListText(type1.list) } : {}),
   };
   return { state, answer: ok({ ...head, ...capOffset, ...capabilities }, "§6.2") };
+}
+
+/** What decides how much of the header is written. */
+function writtenRule(given: number): RuleText {
+  if (given < INFO_CAP_OFFSET_BYTES) return "§6.1 row 3";
+  return given < INFO_BYTES ? "§6.1 row 4" : "§6.1 row 5";
 }
 
 /** What the probe's `state` reads back after each step, in the probe's words. */

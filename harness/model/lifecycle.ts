@@ -39,8 +39,8 @@ export function openContainer(state: State, key: string): Container {
   return container;
 }
 
-/** What every call that needs an IOMMU is told by a container without one. [spec §1.1] */
-export const NO_IOMMU = refused("EINVAL", "§1.1");
+/** What every call that needs an IOMMU is told by a container without one. [spec §1.1 row 6] */
+export const NO_IOMMU = refused("EINVAL", "§1.1 row 6");
 
 /** The group behind a handle that the calling process holds. */
 export function openGroup(state: State, name: string): OpenGroup {
@@ -54,14 +54,14 @@ export function open(state: State, key: string): Outcome {
   if (state.containers.has(key)) throw new HandleError(`container ${key} exists already`);
   return {
     state: setContainer(state, key, { holders: [state.process], groups: [] }),
-    answer: ok({}, "§1.1"),
+    answer: ok({}, "§1.1 row 1"),
   };
 }
 
 /** Closes the container's descriptor; groups inside keep it, and its mappings, alive. [spec §1.6] */
 export function close(state: State, key: string): Outcome {
   openContainer(state, key);
-  return { state: releaseContainer(state, key, state.process), answer: ok({}, "§1.6") };
+  return { state: releaseContainer(state, key, state.process), answer: ok({}, "§1.6 row 3") };
 }
 
 const without = (holders: readonly string[], process: string): readonly string[] =>
@@ -80,8 +80,10 @@ export function groupOpen(state: State, name: string): Outcome {
   const isOpen = state.groups.has(name);
   if (state.groups.get(name)?.isLost) throw new HandleError(`group ${name} is still open, as what it was`);
   const keepsNode = isOpen && !state.semantics.losesGroups;
-  if (isGone(entryOf(state.world, name)) && !keepsNode) return { state, answer: refused("ENOENT", "§1.7") };
-  if (isOpen) return { state, answer: refused("EBUSY", "§1.1") };
+  if (isGone(entryOf(state.world, name)) && !keepsNode) {
+    return { state, answer: refused("ENOENT", "§1.1 row 3") };
+  }
+  if (isOpen) return { state, answer: refused("EBUSY", "§1.1 row 2") };
   const group: OpenGroup = { holders: [state.process], devices: new Map(), isLost: false };
   return { state: setGroup(state, name, group), answer: ok({}, "§1.1") };
 }
@@ -114,7 +116,7 @@ function releaseGroup(state: State, name: string, process: string): Decided {
  */
 export function loseGroup(state: State, name: string): State {
   if (!state.groups.has(name)) return state;
-  const { state: left } = leaveContainer(state, name);
+  const { state: left } = leaveContainer(state, name, "§1.7 row 2");
   return setGroup(left, name, { ...entryOf(left.groups, name), isLost: true });
 }
 
@@ -174,9 +176,9 @@ export function groupSetContainerTo(state: State, name: string, what: NoContaine
 /** VFIO_GROUP_UNSET_CONTAINER. [spec §1.6] */
 export function groupUnsetContainer(state: State, name: string): Outcome {
   const group = openGroup(state, name);
-  if (group.container === undefined) return { state, answer: refused("EINVAL", "§1.6") };
-  if (group.devices.size > 0) return { state, answer: refused("EBUSY", "§1.6") };
-  return answered(leaveContainer(state, name));
+  if (group.container === undefined) return { state, answer: refused("EINVAL", "§1.6 row 1") };
+  if (group.devices.size > 0) return { state, answer: refused("EBUSY", "§1.6 row 1") };
+  return answered(leaveContainer(state, name, "§1.6 row 1"));
 }
 
 /** VFIO_GROUP_GET_DEVICE_FD for the group's first device. [spec §1.6] */
@@ -186,11 +188,13 @@ export function deviceOpen(state: State, device: string, name: string): Outcome 
     throw new HandleError(`device ${device} is open already`);
   }
   const isFound = firstDeviceIsVfios(state, name);
-  if (!isFound && state.semantics.looksUpDeviceFirst) return { state, answer: refused("ENODEV", "§1.6") };
-  if (!canOpenDevices(state, name)) return { state, answer: refused("EINVAL", "§1.6") };
-  if (!isFound) return { state, answer: refused("ENODEV", "§1.6") };
+  if (!isFound && state.semantics.looksUpDeviceFirst) {
+    return { state, answer: refused("ENODEV", "§1.6 row 2") };
+  }
+  if (!canOpenDevices(state, name)) return { state, answer: refused("EINVAL", "§1.6 row 2") };
+  if (!isFound) return { state, answer: refused("ENODEV", "§1.6 row 2") };
   const devices = withEntry(group.devices, device, [state.process]);
-  return { state: setGroup(state, name, { ...group, devices }), answer: ok({}, "§1.6") };
+  return { state: setGroup(state, name, { ...group, devices }), answer: ok({}, "§1.6 row 2") };
 }
 
 /** Only what a driver of VFIO has is found by its name. [spec §1.6; kernel: vfio_device_get_from_name] */
@@ -211,7 +215,7 @@ function canOpenDevices(state: State, name: string): boolean {
 export function deviceOpenMisnamed(state: State, name: string, behind: string | undefined): Outcome {
   const fault = behind?.startsWith(" ") && firstDeviceIsVfios(state, name) ? "EINVAL" : "ENODEV";
   const looksAtStateFirst = !state.semantics.looksUpDeviceFirst && !canOpenDevices(state, name);
-  return { state, answer: refused(looksAtStateFirst ? "EINVAL" : fault, "§1.6") };
+  return { state, answer: refused(looksAtStateFirst ? "EINVAL" : fault, "§1.6 row 2") };
 }
 
 /** Closes a device; the last one of a group whose own descriptor is closed releases the group. [spec §1.6] */
@@ -242,19 +246,21 @@ export function releaseAll(state: State, process: string): State {
 
 function releaseWhenUnused(state: State, name: string): Decided {
   const group = state.groups.get(name);
-  if (!group || group.holders.length > 0 || group.devices.size > 0) return { state, rule: "§1.6" };
-  const { state: left, rule } = leaveContainer(state, name);
+  if (!group || group.holders.length > 0 || group.devices.size > 0) return { state, rule: "§1.6 row 4" };
+  const { state: left, rule } = leaveContainer(state, name, "§1.6 row 3");
   return { state: setGroup(left, name, undefined), rule };
 }
 
-/** Takes the group out of its container; with the last group the backend and all mappings go. */
-function leaveContainer(state: State, name: string): Decided {
+/**
+ * Takes the group out of its container; with the last group the backend and all mappings go.
+ * @param rule what decides where there is no backend, and so no list and no mapping
+ */
+function leaveContainer(state: State, name: string, rule: RuleText): Decided {
   const { container: key, ...rest } = entryOf(state.groups, name);
-  if (key === undefined) return { state, rule: "§1.6" };
+  if (key === undefined) return { state, rule };
   const { type1, ...container } = entryOf(state.containers, key);
   const groups = container.groups.filter((other) => other !== name);
   let left: Container = { ...container, groups };
-  let rule: RuleText = "§1.6";
   if (type1) {
     const detached = detachGroup(state, type1, name);
     ({ state, rule } = detached);

@@ -43,7 +43,7 @@ export function pin(state: State, size: bigint, isWritten: boolean, backing: Bac
   const charge = isFree(state, isWritten, backing) ? 0n : 1n;
   const reached = failing !== undefined && failing < pages ? failing : pages;
   const room = lockablePages(state);
-  if (room !== undefined && reached * charge > room) return refused("ENOMEM", "§8");
+  if (room !== undefined && reached * charge > room) return refused("ENOMEM", "§8 row 3");
   return reached < pages ? refused("EFAULT", "§4.2") : pages * charge;
 }
 

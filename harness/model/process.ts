@@ -59,13 +59,13 @@ export function exec(state: State, name: string): Outcome {
     space: state.spaces,
     memoryLock: { ...process.memoryLock, isCapable: true },
   });
-  return { state: { ...after, spaces: state.spaces + 1 }, answer: ok({}, "§8") };
+  return { state: { ...after, spaces: state.spaces + 1 }, answer: ok({}, "§8 row 5") };
 }
 
 /** Ends a process: what it alone held is closed; what it mapped stays mapped. [spec §8] */
 export function exit(state: State, name: string): Outcome {
   child(state, name);
-  return { state: setProcess(releaseAll(state, name), name, undefined), answer: ok({}, "§8") };
+  return { state: setProcess(releaseAll(state, name), name, undefined), answer: ok({}, "§8 row 4") };
 }
 
 function child(state: State, name: string): Process {

@@ -116,7 +116,7 @@ export function unmapDma(state: State, key: string, request: UnmapRequest): Outc
   if ((request.flags & UNMAP_VADDR_FLAG) !== 0) return takeVaddrs(state, key, type1, found);
   if (wantsBitmap(request)) return unmapWithBitmap(state, key, type1, request, found);
   const removed = untilForeign(state, found);
-  const rule = effectRule(semantics, type1, request, found);
+  const rule = removed.length < found.length ? "§5.2" : effectRule(semantics, type1, request, found);
   return { state: withoutMappings(state, key, type1, removed), answer: ok({ size: bytesOf(removed) }, rule) };
 }
 
@@ -128,14 +128,21 @@ function effectRule(
   found: readonly Mapping[],
 ): RuleText {
   const isHiding = found.some((mapping) => isHidden(semantics, mapping));
-  if (wantsAll(request)) return isHiding || found.length < type1.mappings.length ? "§12 R1c" : "§5.2";
+  if (wantsAll(request)) return isHiding || found.length < type1.mappings.length ? "§12 R1c" : "§5.2 row 4";
   const range = rangeOf(request);
   const isBlind = isBlindTo(semantics, range);
-  if (!isBlind && !searchesTree(semantics, type1)) return "§5.2";
+  const rule = rangeRule(semantics, type1);
+  if (!isBlind && !searchesTree(semantics, type1)) return rule;
   const all = allIn(type1, range);
   const stops = type1.unmapRules === 1 && all.some(({ iova }) => iova < range.start);
-  if (stops || all.length === found.length) return "§5.2";
+  if (stops || all.length === found.length) return rule;
   return isBlind ? "§12 R1b" : "§12 R1a";
+}
+
+/** What decides on the mappings of a range where all are found. */
+function rangeRule(semantics: Semantics, { unmapRules }: Type1): RuleText {
+  if (unmapRules === 2) return "§5.2 row 1";
+  return searchesAnew(semantics) ? "§5.2 row 3" : "§5.2 row 2";
 }
 
 /** Whether an UNMAP finds nothing in a range, whatever is there. [spec §5.3] */
@@ -156,10 +163,10 @@ function untilForeign(state: State, mappings: readonly Mapping[]): readonly Mapp
 
 /** UNMAP with VADDR: the mappings stay, their memory is disowned. One without is one too many. [spec §5.2] */
 function takeVaddrs(state: State, key: string, type1: Type1, found: readonly Mapping[]): Outcome {
-  if (found.some(({ isInvalid }) => isInvalid)) return { state, answer: refused("EINVAL", "§5.2") };
+  if (found.some(({ isInvalid }) => isInvalid)) return { state, answer: refused("EINVAL", "§5.2 row 5") };
   const invalid = new Map(found.map((mapping) => [mapping, { ...mapping, isInvalid: true }]));
   const after = withType1(state, key, withMappingsReplaced(type1, invalid));
-  return { state: after, answer: ok({ size: bytesOf(found) }, "§5.2") };
+  return { state: after, answer: ok({ size: bytesOf(found) }, "§5.2 row 5") };
 }
 
 /** Bits first, then the mapping: where the bits can't be written, those before it are gone. [spec §5.2] */
@@ -178,8 +185,8 @@ function unmapWithBitmap(
   return {
     state: withoutMappings(state, key, changed, removed),
     answer: failedAt
-      ? refused("EFAULT", "§5.2")
-      : ok({ size: bytesOf(removed), ...values }, rule === "§7.2" ? "§5.2" : rule),
+      ? refused("EFAULT", "§5.2 row 6")
+      : ok({ size: bytesOf(removed), ...values }, rule === "§7.2" ? "§5.2 row 6" : rule),
   };
 }
 

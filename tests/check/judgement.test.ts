@@ -24,7 +24,7 @@ function judged({ prediction }: Prepared, mode: "right" | "real", at: number): J
 }
 
 const RULES = [
-  "0 open c0: §1.1",
+  "0 open c0: §1.1 row 1",
   "0 group-open A: §1.1",
   "0 set-container A c0: §1.4",
   "0 state: §1.4",
@@ -35,8 +35,8 @@ const RULES = [
   "1 state: §2.1 row 21",
   "2 map c0 0x0 size 0x1000 rw: §4.1 row 10",
   "2 state: §4.1 row 10",
-  "3 unmap c0 0x200000 size 0x1000: §5.2",
-  "3 state: §5.2",
+  "3 unmap c0 0x200000 size 0x1000: §5.2 row 1",
+  "3 state: §5.2 row 1",
   "4 unset-container B: §3.3",
   "4 state: §3.3",
 ];
@@ -76,7 +76,7 @@ t.test("no scenario's own preparation has a rule", async (t) => {
 });
 
 t.test("what stays locked has one", async (t) => {
-  t.match(leftOver(PLAYED.prediction, 1n), { verdict: "mismatch", rule: "§8" });
+  t.match(leftOver(PLAYED.prediction, 1n), { verdict: "mismatch", rule: "§8 row 4" });
   t.match(leftOver(AT_THE_TOP.prediction, 2n), { verdict: "mismatch", rule: "§12 R1a" });
 });
 
