@@ -13,7 +13,7 @@ import { drawAttach, drawByHand } from "./draw/attaching.ts";
 import { drawHaunts } from "./draw/haunts.ts";
 import { drawProfile, drawWeights, type Profile } from "./draw/profile.ts";
 import { Random, type Weighted } from "./draw/random.ts";
-import { drawSetting } from "./draw/setting.ts";
+import { drawSetting, plainSetting } from "./draw/setting.ts";
 import { doneBy, type Situation, type StepDraw, type Traits } from "./draw/situation.ts";
 import { drawTraits } from "./draw/traits.ts";
 import { scenarioOf, type Sequence, type Setting, type WrittenStep } from "./sequence.ts";
@@ -73,12 +73,12 @@ function drawBeginning(random: Random, target: Target, profile: Profile, name: s
   for (let tries = 0; tries <= SETTINGS_MOST; tries++) {
     const setting = tries < SETTINGS_MOST
       ? drawSetting(random, target, haunts, wishes)
-      : { groups: { A: {} } };
+      : plainSetting(target);
     const scenario = scenarioOf({ setting, steps: [SOME_STEP] }, name);
     if (whyNot(scenario, target) !== undefined) continue;
     return { setting, scenario, traits: drawTraits(random, target, setting, profile, haunts) };
   }
-  throw new RangeError("the machine has no group of one device to play sequences with");
+  throw new RangeError("the machine has no group to play sequences with");
 }
 
 /** How much memory a sequence may have behind its mappings: a guest keeps it until the sequence ends. */
@@ -125,14 +125,17 @@ class Run {
   }
 
   drawSteps(count: number): void {
-    for (let draws = 0; this.steps.length < count && draws < count * DRAWS_PER_STEP; draws++) this.#tryStep();
+    for (const first of this.#traits.firstSteps) this.#tryStep(() => first);
+    for (let draws = 0; this.steps.length < count && draws < count * DRAWS_PER_STEP; draws++) {
+      this.#tryStep(this.#draw());
+    }
   }
 
   /** Draws a step and plays it, if it can be played. */
-  #tryStep(): void {
+  #tryStep(draw: StepDraw): void {
     try {
       const situation = this.#situation();
-      const written = doneBy(this.#draw()(situation), situation.process);
+      const written = doneBy(draw(situation), situation.process);
       if ("in" in written && FOR_MAIN.some((kind) => kind in written)) return;
       const step = stepFrom(written, this.#name);
       if (!isAffordable(written, situation, () => this.#answerTo(step))) return;

@@ -6,6 +6,7 @@ export type WrittenStep = Readonly<Record<string, unknown>>;
 
 /** A group's needs as scenarios write them. */
 export interface WrittenGroup {
+  readonly is?: string;
   readonly device?: string;
   readonly devices?: "one" | "several";
   readonly reserved?: readonly string[];

@@ -4,13 +4,14 @@ import { PAGE_SIZE } from "../../model/constants.ts";
 import { overlaps } from "../../model/range_list.ts";
 import { isMsi } from "../../model/reserved.ts";
 import { entryOf, type State, type Type1 } from "../../model/state.ts";
+import type { Group } from "../../model/world.ts";
 import type { WrittenStep } from "../sequence.ts";
 import { isFree, pageAt, someEdge } from "./borders.ts";
 import type { Random } from "./random.ts";
 import { inContainer, nothingToDraw, type Situation } from "./situation.ts";
 
 /** What moves data at once; an edu takes 0.2 s for 2 KiB. [guests/probe/PROTOCOL.md] */
-const QUICK = ["lsi53c895a", "nvme"];
+export const QUICK_DEVICES: readonly string[] = ["lsi53c895a", "nvme"];
 
 /** Below this every one of them gets, and no QEMU has trouble. [spec §19, of nvme and amd-iommu] */
 const REACH = 1n << 32n;
@@ -19,9 +20,16 @@ const REACH = 1n << 32n;
 function engines({ state }: Situation): (readonly [group: string, key: string, type1: Type1])[] {
   return [...state.groups].flatMap(([group, { container: key }]) => {
     const type1 = key === undefined ? undefined : state.containers.get(key)?.type1;
-    const [kind = ""] = entryOf(state.world, group).kinds;
-    return key !== undefined && type1 && QUICK.includes(kind) ? [[group, key, type1] as const] : [];
+    const isAble = movesData(entryOf(state.world, group));
+    return key !== undefined && type1 && isAble ? [[group, key, type1] as const] : [];
   });
+}
+
+/** QEMU's amd-iommu before 11 takes what is behind a bridge for what is on the root bus. [spec §19] */
+function movesData({ kinds: [kind], devices, iommu }: Group): boolean {
+  const isMistaken = iommu.name.startsWith("amd") &&
+    !devices.every((address) => address.startsWith("0000:00:"));
+  return QUICK_DEVICES.some((quick) => quick === kind) && !isMistaken;
 }
 
 export function drawEngine(situation: Situation): WrittenStep {

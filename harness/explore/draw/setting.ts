@@ -1,12 +1,14 @@
 /** The worlds that nobody wrote down: groups, their regions, and the IOMMUs that they are behind. */
 import { plainGroupOf } from "../../check/casting.ts";
 import type { Target } from "../../check/assignment.ts";
+import type { MachineGroup } from "../../machine/predicted.ts";
 import { PAGE_SIZE } from "../../model/constants.ts";
 import { type Range, rangeText, U64_MAX } from "../../model/range_list.ts";
 import { RESERVED_KINDS, type ReservedKind } from "../../model/reserved.ts";
 import { isFrom } from "../../model/semantics.ts";
 import type { Group } from "../../model/world.ts";
 import type { Setting, WrittenGroup } from "../sequence.ts";
+import { QUICK_DEVICES } from "./dma.ts";
 import { alignDown, HUGE_BYTES } from "./borders.ts";
 import type { Random } from "./random.ts";
 
@@ -30,20 +32,21 @@ export function drawSetting(
   wishes: Wishes,
 ): Setting {
   const own = plainGroupOf(target.groups);
-  const names = NAMES.slice(0, wishes.wantsGroups ? 2 + random.below(3) : 1 + random.below(2));
+  const chosen = drawGroups(random, target.groups, wishes);
+  const names = NAMES.slice(0, chosen.length);
   const mayInject = target.lackOfModules === undefined;
   const borders = [...bordersOf(own), ...haunts];
-  const several = random.chance(35) ? random.oneOf(names) : undefined;
   const places = drawPlaces(random, names);
-  const iommus = [...new Set(places.values())].sort();
   const groups = Object.fromEntries(
     names.map((name, index) => [name, {
-      ...drawDevice(random, name === several, wishes.wantsEngine && index === 0),
+      ...chosen[index],
       ...(mayInject && random.chance(60) ? { reserved: drawRegions(random, own, borders) } : {}),
       ...(places.has(name) ? { iommu: places.get(name)! } : {}),
     }]),
   );
-  const described = iommus.map((name) => [name, drawIommu(random, target, own, borders, haunts)] as const);
+  const described = [...new Set(places.values())].sort().map((name) =>
+    [name, drawIommu(random, target, own, borders, haunts)] as const
+  );
   return {
     groups,
     ...(described.length > 0 ? { iommus: Object.fromEntries(described) } : {}),
@@ -51,6 +54,11 @@ export function drawSetting(
     ...(mayInject && isOrderFree(groups) && random.chance(20) ? { "list-order": "as-written" as const } : {}),
   };
 }
+
+/** What every machine has. */
+export const plainSetting = ({ groups }: Target): Setting => ({
+  groups: { A: needsOf(plainGroupOf(groups)) },
+});
 
 /** Of a hundred settings with several groups so many have further IOMMUs. */
 const FAR_PERCENT = 35;
@@ -73,10 +81,37 @@ function bordersOf({ iommu: { aperture }, reserved }: Group): bigint[] {
   ) => [start, last + 1n]);
 }
 
-function drawDevice(random: Random, isSeveral: boolean, isEngine: boolean): WrittenGroup {
-  if (isEngine) return { device: "lsi53c895a" };
-  if (isSeveral) return { devices: "several" };
-  return random.chance(15) ? { device: random.oneOf(["lsi53c895a", "edu"]) } : {};
+/** Of a hundred groups so many are one with something special about it, where the machine has any. */
+const SPECIAL_PERCENT = 30;
+
+/** Some of the machine's groups, as scenarios ask for them. */
+function drawGroups(random: Random, groups: readonly MachineGroup[], wishes: Wishes): WrittenGroup[] {
+  const left = [...groups];
+  const chosen: WrittenGroup[] = [];
+  const take = (group: MachineGroup, isByKind: boolean) => {
+    left.splice(left.indexOf(group), 1);
+    chosen.push(needsOf(group, isByKind));
+  };
+  const quick = left.filter(({ name, kinds: [kind = ""] }) =>
+    name === undefined && QUICK_DEVICES.includes(kind)
+  );
+  if (wishes.wantsEngine && quick.length > 0) take(random.oneOf(quick), true);
+  const count = wishes.wantsGroups ? 2 + random.below(3) : 1 + random.below(2);
+  while (chosen.length < count && left.length > 0) {
+    const isSpecial = random.chance(SPECIAL_PERCENT);
+    const wanted = left.filter(({ name }) => (name !== undefined) === isSpecial);
+    take(random.oneOf(wanted.length > 0 ? wanted : left), random.chance(15));
+  }
+  return chosen;
+}
+
+/** How a scenario asks for such a group. */
+function needsOf({ name, devices, kinds: [kind] }: MachineGroup, isByKind = false): WrittenGroup {
+  return {
+    ...(name === undefined ? {} : { is: name }),
+    ...(devices.length > 1 ? { devices: "several" } : {}),
+    ...(isByKind && name === undefined && kind !== undefined ? { device: kind } : {}),
+  };
 }
 
 /**
@@ -174,7 +209,7 @@ function somePageSizes(random: Random, own: bigint): bigint {
 }
 
 function drawRefused(random: Random, haunts: readonly bigint[]): string {
-  const size = random.oneOf([1n, 2n, 16n]) * PAGE_SIZE;
+  const size = random.oneOf([1n, 16n, 512n]) * PAGE_SIZE;
   const edge = random.oneOf(haunts);
   const start = edge > U64_MAX - size ? 0n : alignDown(edge);
   return rangeText({ start, last: start + size - 1n });

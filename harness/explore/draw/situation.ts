@@ -24,6 +24,8 @@ export interface Traits {
   readonly isInReach: boolean;
   /** Containers get their IOMMUs call by call, and of any type. */
   readonly beginsByHand: boolean;
+  /** Before anything else. */
+  readonly firstSteps: readonly WrittenStep[];
   /** Guests have the modules of guests/, and regions may be collected in any order. */
   readonly mayInject: boolean;
   /** Pages may stay locked for good, on kernels that lose some. */

@@ -4,6 +4,7 @@ import type { MemoryKind } from "../../model/pinning.ts";
 import type { Setting } from "../sequence.ts";
 import type { Profile } from "./profile.ts";
 import type { Random } from "./random.ts";
+import { drawBudget } from "./world.ts";
 import type { Traits } from "./situation.ts";
 
 const CONTAINERS = ["c0", "c1", "c2"];
@@ -14,6 +15,9 @@ const LEAKING_PERCENT = 2;
 
 /** The others attach groups as programs do, with type1v2. */
 const BY_HAND_PERCENT = 35;
+
+/** A container's budget of mappings is what is allowed when it gets its IOMMU, so a small one is set at the beginning. */
+const BUDGET_PERCENT = 8;
 
 /** Of a hundred sequences with all kinds of memory so many have huge pages: a guest may run out of them. */
 const HUGE_PERCENT = 10;
@@ -36,6 +40,7 @@ export function drawTraits(
     haunts,
     isInReach: profile.name === "dma",
     beginsByHand: random.chance(BY_HAND_PERCENT),
+    firstSteps: random.chance(BUDGET_PERCENT) ? [drawBudget(random)] : [],
     mayInject: target.lackOfModules === undefined && setting["list-order"] !== "as-written",
     mayLeak: random.chance(LEAKING_PERCENT),
   };

@@ -2,8 +2,14 @@
 import { hex } from "../../model/range_list.ts";
 import { PAGE_SIZE } from "../../model/constants.ts";
 import type { WrittenStep } from "../sequence.ts";
+import type { Random } from "./random.ts";
 import { INJECTED_KINDS } from "./setting.ts";
 import { nothingToDraw, type Situation } from "./situation.ts";
+
+/** How many mappings the containers may have that get their IOMMU from now on. */
+export const drawBudget = (random: Random): WrittenStep => ({
+  parameter: { "dma-entry-limit": random.oneOf([0n, 1n, 2n, 3n, 5n, 65535n, 0xffffffffn]) },
+});
 
 export function drawParameter({ random }: Situation): WrittenStep {
   switch (random.below(3)) {
@@ -12,9 +18,7 @@ export function drawParameter({ random }: Situation): WrittenStep {
     case 1:
       return { parameter: { "disable-hugepages": random.chance(50) } };
     default:
-      return {
-        parameter: { "dma-entry-limit": random.oneOf([0n, 1n, 2n, 3n, 5n, 65535n, 0xffffffffn]) },
-      };
+      return drawBudget(random);
   }
 }
 
