@@ -1,7 +1,7 @@
 /** Exploring a cell: random sequences until the time is up, and what comes of the first that diverge. */
 import { join } from "node:path";
 import type { Target } from "../check/assignment.ts";
-import { causeOf } from "../check/attempt.ts";
+import { causeOf, type Explain } from "../check/attempt.ts";
 import type { CellPlan } from "../check/cell_plan.ts";
 import type { Execution } from "../check/execution.ts";
 import { targetOf } from "../check/preparation.ts";
@@ -268,10 +268,11 @@ class Exploration {
     notes: readonly string[],
   ): string {
     const { seed } = this.#options;
-    const { kernelSpec: kernel, qemuSpec: qemu, machine: { name: machine }, id, ignoresDeviations } =
+    const { kernelSpec: kernel, qemuSpec: qemu, machine: { name: machine }, id, ignoresDeviations, explain } =
       this.#plan;
     return scenarioText({
       name,
+      ...(execution.rule === undefined ? {} : { rule: execution.rule }),
       sequence,
       found: {
         kernel,
@@ -285,8 +286,8 @@ class Exploration {
         `Found by explore on ${id}: sequence ${index} of seed ${seed}, of ${steps.length} steps; ${
           notes.join("; ")
         }.`,
-        ...aboutExecution(execution),
-        "Beside each step is what was predicted.",
+        ...aboutExecution(execution, explain),
+        "Beside each step is what was predicted, and by which rule.",
       ],
       remarks: remarksOf(sequence.steps.length, prediction.actions),
     });
@@ -299,12 +300,15 @@ function upTo({ setting, steps }: Sequence, { execution: { stepIndex } }: Diverg
 }
 
 function aboutExecution(
-  { verdict, stepIndex, actionText, difference, reason, console = [] }: Execution,
+  { verdict, stepIndex, actionText, difference, rule, reason, console = [] }: Execution,
+  explain: Explain = (rule) => rule,
 ): string[] {
   const where = stepIndex === undefined ? "" : ` at step ${stepIndex + 1}`;
   return [
     `${verdict}${where}${actionText === undefined ? "" : `: ${actionText}`}`,
-    ...(difference ? [`predicted ${difference.predicted}`, `observed  ${difference.observed}`] : []),
+    ...(difference ? [`predicted ${difference.predicted}`] : []),
+    ...(rule === undefined ? [] : [`because   ${explain(rule)}`]),
+    ...(difference ? [`observed  ${difference.observed}`] : []),
     ...(reason === undefined ? [] : [reason]),
     ...console.slice(0, CONSOLE_LINES_MOST),
   ].flatMap((text) => text.split("\n"));

@@ -59,7 +59,7 @@ function bare(step: WrittenStep): unknown {
   return args === null && others.length === 0 ? name : step;
 }
 
-/** What was predicted of each step: the answer to its last call. */
+/** What was predicted of each step: the answer to its last call, and the rule that decided it. */
 export function remarksOf(steps: number, actions: readonly PredictedAction[]): string[] {
   const answers = new Map<number, Answer>();
   for (const { action, stepIndex, real } of actions) {
@@ -69,6 +69,7 @@ export function remarksOf(steps: number, actions: readonly PredictedAction[]): s
   }
   return Array.from({ length: steps }, (_, index) => {
     const answer = answers.get(index);
-    return answer ? answerText(answer) : "";
+    if (!answer) return "";
+    return answer.rule === undefined ? answerText(answer) : `${answerText(answer)}, ${answer.rule}`;
   });
 }
