@@ -77,7 +77,7 @@ export class Tally {
       for (const verdict of event.attempts ?? []) this.#others.add(verdict);
     }
     if (event.type === "explored") {
-      this.counts.match += event.sequences - event.known;
+      this.counts.match += event.sequences - event.known - event.diverged;
       this.counts.known += event.known;
     }
     if (event.type === "world-checked" && event.verdict === "mismatch") this.#others.add(event.verdict);

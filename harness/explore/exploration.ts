@@ -10,6 +10,7 @@ import { GuestLost } from "../guest/guest_lost.ts";
 import { answerText } from "../model/answer.ts";
 import type { DeviationName } from "../model/semantics.ts";
 import type { Event } from "../report/events.ts";
+import { parseScenarios } from "../scenario/scenario.ts";
 import { type Divergence, divergenceOf } from "./divergence.ts";
 import { generate } from "./generate.ts";
 import { type Playable, playableOf } from "./playable.ts";
@@ -69,7 +70,7 @@ class Exploration {
   readonly #kinds = new Set<string>();
   readonly #deviations = new Set<DeviationName>();
   #next = 0;
-  #played = { sequences: 0, known: 0, steps: 0, answers: 0 };
+  #played = { sequences: 0, known: 0, diverged: 0, steps: 0, answers: 0 };
   #playingMs = 0;
   #hasStarted = false;
 
@@ -173,6 +174,7 @@ class Exploration {
         this.#noteDeviations(playable);
       }
       const divergence = divergenceOf(execution);
+      if (divergence) this.#played.diverged++;
       if (divergence && !this.#kinds.has(divergence.kind)) find = { index, playable, execution };
       index++;
       return find === undefined;
@@ -240,7 +242,8 @@ class Exploration {
     await Deno.mkdir(this.#plan.artifactsDir, { recursive: true });
     await Deno.writeTextFile(file, text);
     await Deno.writeTextFile(join(this.#plan.artifactsDir, `${name}.trace`), traceText(playable, execution));
-    const { scenario } = playable;
+    // As it stands in the file, so that steps are found there.
+    const [scenario = playable.scenario] = parseScenarios(text, file, "explore");
     const said = `${before} steps, shrunk to ${scenario.steps.length}; ${notes.join("; ")}`;
     const cause = causeOf(scenario, { execution }, this.#plan.explain);
     const { verdict } = execution;
@@ -249,7 +252,7 @@ class Exploration {
       cell: this.#plan.id,
       scenario: `explore/${name}`,
       file,
-      line: 1,
+      line: scenario.position.line,
       verdict,
       deviations: [],
       steps: scenario.steps.length,

@@ -1,6 +1,6 @@
 /** Shrinking: from a long sequence that shows something to a short one that shows the same. */
 import type { Sequence, WrittenStep } from "./sequence.ts";
-import { simplerSettings, simplerSteps } from "./simplify.ts";
+import { plainerNames, simplerSettings, simplerSteps } from "./simplify.ts";
 
 /** Whether a candidate still shows it. */
 export type Shows = (candidate: Sequence) => Promise<boolean>;
@@ -51,6 +51,7 @@ class Shrinking {
       hasShrunk = await this.#leaveOutSteps();
       hasShrunk = await this.#simplify(simplerSettings) || hasShrunk;
       hasShrunk = await this.#simplify(simplerSteps) || hasShrunk;
+      hasShrunk = await this.#simplify(plainerNames) || hasShrunk;
     }
     return !this.#isOver;
   }

@@ -1,6 +1,23 @@
 /** What could be simpler about a sequence: every proposal differs in one thing. */
 import { PAGE_SIZE } from "../model/constants.ts";
+import { DEFAULT_CONTAINER } from "../scenario/schemas.ts";
 import type { Sequence, Setting, WrittenGroup, WrittenStep } from "./sequence.ts";
+
+/** The usual names, where they are free: the container that needn't be named, the groups in order. */
+export function* plainerNames({ setting, steps }: Sequence): Generator<Sequence> {
+  const said = namesIn(steps);
+  for (const name of said) {
+    if (/^c\d+$/.test(name) && name !== DEFAULT_CONTAINER && !said.has(DEFAULT_CONTAINER)) {
+      yield { setting, steps: renamed(steps, name, DEFAULT_CONTAINER) };
+    }
+  }
+  for (const [index, name] of Object.keys(setting.groups).entries()) {
+    const usual = String.fromCharCode("A".charCodeAt(0) + index);
+    if (usual in setting.groups) continue;
+    const groups = Object.entries(setting.groups).map(([key, group]) => [key === name ? usual : key, group]);
+    yield { setting: { ...setting, groups: Object.fromEntries(groups) }, steps: renamed(steps, name, usual) };
+  }
+}
 
 /** With less to begin with: no group that no step names, fewer regions, no IOMMUs but the machine's. */
 export function* simplerSettings({ setting, steps }: Sequence): Generator<Sequence> {
@@ -115,4 +132,18 @@ const argumentsOf = (step: WrittenStep): [string, Readonly<Record<string, unknow
 function leftOut<T extends object>(whole: T, key: string): T {
   const { [key]: _, ...rest } = whole as Record<string, unknown>;
   return rest as T;
+}
+
+function namesIn(value: unknown): Set<string> {
+  if (typeof value === "string") return new Set([value]);
+  if (typeof value !== "object" || value === null) return new Set();
+  return new Set(Object.values(value).flatMap((part) => [...namesIn(part)]));
+}
+
+/** With another name in the place of one, wherever it stands. */
+function renamed<T>(value: T, name: string, by: string): T {
+  if (value === name) return by as T;
+  if (Array.isArray(value)) return value.map((part) => renamed(part, name, by)) as T;
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, renamed(part, name, by)])) as T;
 }

@@ -139,6 +139,8 @@ export interface Explored {
   /** How many of them showed known faults of the kernel, and which. */
   known: number;
   deviations: string[];
+  /** How many diverged; of each kind one is told. */
+  diverged: number;
   /** Steps of all sequences, and the answers to them that were compared. */
   steps: number;
   answers: number;

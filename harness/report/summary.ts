@@ -55,7 +55,7 @@ export function addToSummary(summary: Summary, event: Event): void {
       break;
     case "explored":
       summary.sequences += event.sequences;
-      summary.counts.match += event.sequences - event.known;
+      summary.counts.match += event.sequences - event.known - event.diverged;
       summary.counts.known += event.known;
   }
 }

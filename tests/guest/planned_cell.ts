@@ -18,6 +18,7 @@ export async function plannedCell(
   kernel: string,
   machineName: string,
   scenarios: readonly Scenario[] = [],
+  modules: readonly string[] = [],
 ): Promise<CellPlan> {
   const pins = await loadPins();
   const machines = (await loadAllMachines()).filter(({ name }) => name === machineName);
@@ -26,7 +27,7 @@ export async function plannedCell(
     coversPairs: false,
     instead: { [pins.qemu]: pins["qemu-instead"] },
     scenarios,
-    modules: [],
+    modules,
     accelerator: "auto",
     repeatedOptions: [],
     outDir: await outDir(test),
