@@ -22,8 +22,10 @@ function containerFor(situation: Situation): string {
 /** Mostly a group that is in no container. */
 function groupToAttach(situation: Situation): string {
   const { random, traits, state } = situation;
+  if (isNonsense(situation)) return random.oneOf(traits.groups);
   const alone = traits.groups.filter((name) => state.groups.get(name)?.container === undefined);
-  return random.oneOf(alone.length > 0 && !isNonsense(situation) ? alone : traits.groups);
+  if (alone.length === 0) nothingToDraw("group in no container");
+  return random.oneOf(alone);
 }
 
 export function drawAttach(situation: Situation): WrittenStep {
@@ -32,10 +34,13 @@ export function drawAttach(situation: Situation): WrittenStep {
   return { attach: container.container === undefined ? group : { group, ...container } };
 }
 
-/** Mostly a group that is in a container. */
+/** Mostly a group that is in a container, and may leave it. */
 function attachedGroup(situation: Situation): string {
-  const attached = heldGroups(situation).filter(([, { container }]) => container !== undefined);
-  if (attached.length === 0 || isNonsense(situation)) return pickOpenGroup(situation);
+  if (isNonsense(situation)) return pickOpenGroup(situation);
+  const attached = heldGroups(situation).filter(([, { container, devices }]) =>
+    container !== undefined && devices.size === 0
+  );
+  if (attached.length === 0) nothingToDraw("group that may leave its container");
   return situation.random.oneOf(attached)[0];
 }
 
@@ -110,7 +115,7 @@ export function drawDeviceClose({ random, state, process }: Situation): WrittenS
 }
 
 /** Of a hundred containers whose first group has joined so many wait for another one. */
-const WAITING_PERCENT = 40;
+const WAITING_PERCENT = 50;
 
 /** What comes next on the way to a container with an IOMMU, call by call. */
 export function drawByHand(situation: Situation): WrittenStep {

@@ -23,7 +23,7 @@ export const drawExit = (situation: Situation): WrittenStep => ({ exit: child(si
 
 /** A limit about as high as what is locked already, in pages and in odd bytes. */
 export function drawMemlock({ random, state, process }: Situation): WrittenStep {
-  if (random.chance(25)) return { memlock: { limit: 0n, capability: true } };
+  if (random.chance(40)) return { memlock: { limit: 0n, capability: true } };
   const locked = lockedPages(state, entryOf(state.processes, process).space) * PAGE_SIZE;
   const more = PAGE_SIZE * random.oneOf([-1n, 0n, 1n, 2n, 4n, 16n, 64n]);
   const odd = random.weighted<bigint>([[6, 0n], [1, -1n], [1, 1n]]);

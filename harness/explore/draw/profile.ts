@@ -111,7 +111,7 @@ const PROFILES: Weighted<Profile> = [
   [3, {
     ...PROFILE,
     name: "processes",
-    weights: { mapping: 45, processes: 15, limits: 12, vaddr: 12, attaching: 8, handles: 6, dirty: 2 },
+    weights: { mapping: 45, processes: 12, limits: 12, vaddr: 18, attaching: 8, handles: 6, dirty: 2 },
     mappingsMost: 8,
     hasProcesses: true,
     hasMemoryKinds: true,

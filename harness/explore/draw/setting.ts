@@ -68,7 +68,7 @@ function drawPlaces(random: Random, names: readonly string[]): ReadonlyMap<strin
   if (names.length < 2 || !random.chance(FAR_PERCENT)) return new Map();
   return new Map(
     names.flatMap((name) => {
-      const place = random.weighted([[3, undefined], [4, "far"], [2, "farther"]]);
+      const place = random.weighted([[2, undefined], [4, "far"], [3, "farther"]]);
       return place === undefined ? [] : [[name, place] as const];
     }),
   );
@@ -182,25 +182,28 @@ function drawIommu(
   // Where a new domain refuses a mapping, the unwind makes tables of an SMMU complain. [spec §19]
   const mayRefuse = iommuKind !== "smmuv3";
   return {
-    ...(random.chance(50) ? { aperture: drawAperture(random, iommu.aperture, borders) } : {}),
+    ...(random.chance(60) ? { aperture: drawAperture(random, iommu.aperture, borders, haunts) } : {}),
     ...(random.chance(30) ? { "page-sizes": somePageSizes(random, iommu.pageSizes) } : {}),
     ...(knowsCoherency && random.chance(30) ? { coherent: random.chance(50) } : {}),
     ...(mayRefuse && random.chance(40) ? { refuses: drawRefused(random, haunts) } : {}),
   };
 }
 
-function drawAperture(random: Random, own: Range, borders: readonly bigint[]): string {
-  const inside = borders.filter((border) => own.start <= border && border <= own.last);
+/** A part of what the machine's own translates: up to somewhere, or from there on, so that two may have nothing in common. */
+function drawAperture(
+  random: Random,
+  own: Range,
+  borders: readonly bigint[],
+  haunts: readonly bigint[],
+): string {
+  const inside = [...haunts, ...borders].filter((border) => own.start < border && border <= own.last);
+  if (inside.length === 0) return rangeText(own);
   const odd = random.weighted<bigint>([[6, 0n], [1, 1n], [1, PAGE_SIZE]]);
-  const some = random.oneOf(inside) + odd;
-  const [start, last] = random.weighted<readonly [bigint, bigint]>([
-    [3, [own.start, 0x7fffffffn]],
-    [3, [some, own.last]],
-    [3, [own.start, some]],
-    [2, [0x10000n, own.last - 0x100000n]],
-  ]);
-  const clamped = last > own.last ? own.last : last;
-  return rangeText(start < clamped && start >= own.start ? { start, last: clamped } : own);
+  const some = random.chance(70) ? inside[0]! : random.oneOf(inside) + odd;
+  const middle = some > own.last ? own.last : some;
+  return rangeText(
+    random.chance(50) ? { start: own.start, last: middle - 1n } : { start: middle, last: own.last },
+  );
 }
 
 /** Some of its sizes, the smallest among them. */
