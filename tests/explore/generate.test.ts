@@ -1,8 +1,8 @@
 import t from "#tap";
-import { stringify } from "yaml";
 import { assignGroups, type Target } from "../../harness/check/assignment.ts";
 import { predict, type Prediction } from "../../harness/check/prediction.ts";
 import { generate, type Generated } from "../../harness/explore/generate.ts";
+import { scenarioText } from "../../harness/explore/scenario_file.ts";
 import { answerText } from "../../harness/model/answer.ts";
 import { parseScenarios } from "../../harness/scenario/scenario.ts";
 import { AMD, INTEL, targetOf, VIRTIO } from "../check/target.ts";
@@ -42,8 +42,8 @@ for (const [name, target] of Object.entries(targets)) {
   });
 
   t.test(`${name}: a sequence says the same as a file`, async (t) => {
-    for (const { sequence: { setting, steps }, prediction } of sequences) {
-      const text = stringify({ scenario: "one", rule: "§1", ...setting, steps });
+    for (const { sequence, prediction } of sequences) {
+      const text = scenarioText({ name: "one", sequence, about: [], remarks: [] });
       const [scenario] = parseScenarios(text, "one.yaml", "explore");
       if (!scenario) throw new Error("no scenario");
       t.same(textOf(predict(scenario, assignGroups(scenario, target), target)), textOf(prediction));
