@@ -14,7 +14,7 @@ import { drawHaunts } from "./draw/haunts.ts";
 import { drawProfile, drawWeights, type Profile } from "./draw/profile.ts";
 import { Random, type Weighted } from "./draw/random.ts";
 import { drawSetting, plainSetting } from "./draw/setting.ts";
-import { doneBy, type Situation, type StepDraw, type Traits } from "./draw/situation.ts";
+import { doneBy, NothingToDraw, type Situation, type StepDraw, type Traits } from "./draw/situation.ts";
 import { drawTraits } from "./draw/traits.ts";
 import { scenarioOf, type Sequence, type Setting, type WrittenStep } from "./sequence.ts";
 
@@ -96,6 +96,9 @@ const FOR_MAIN = ["engine", "dma", "fork", "exec", "exit", "parameter", "inject"
 /** Of a hundred steps so many are done by a child, where there is one. */
 const BY_CHILD_PERCENT = 40;
 
+/** Why a step isn't played: nothing to do it with, handles out of order, what no model knows, what no guest survives. */
+const UNPLAYABLE = [NothingToDraw, HandleError, RangeError, FatalFault];
+
 /** A sequence as it grows. */
 class Run {
   readonly written: WrittenStep[] = [];
@@ -144,9 +147,7 @@ class Run {
       this.written.push(written);
       this.steps.push(step);
     } catch (error) {
-      const isUnplayable = error instanceof HandleError || error instanceof RangeError ||
-        error instanceof FatalFault;
-      if (!isUnplayable) throw error;
+      if (!UNPLAYABLE.some((kind) => error instanceof kind)) throw error;
     }
   }
 

@@ -120,9 +120,11 @@ export const parseScenarios = (text: string, shownAs: string, folder: string): S
 export const scenarioFrom = (written: unknown, shownAs: string, folder: string): Scenario =>
   toScenario(asLoaded(written, shownAs, SCENARIO_SCHEMA), folder);
 
+const ANYTHING = z.unknown();
+
 /** One step of such a scenario. */
 export const stepFrom = (written: unknown, shownAs: string): Step =>
-  toStep(asLoaded({ steps: [written] }, shownAs, z.unknown()), written, 0, false);
+  toStep(asLoaded({ steps: [written] }, shownAs, ANYTHING), written, 0, false);
 
 /**
  * The scenarios as they are, of one file or of many.

@@ -16,7 +16,8 @@ function containerFor(situation: Situation): string {
   const { random, traits, state } = situation;
   const held = heldContainers(situation).map(([key]) => key);
   if (held.length > 0 && random.chance(75)) return random.oneOf(held);
-  return random.oneOf(traits.containers.filter((key) => held.includes(key) || !state.containers.has(key)));
+  const possible = traits.containers.filter((key) => held.includes(key) || !state.containers.has(key));
+  return possible.length > 0 ? random.oneOf(possible) : nothingToDraw();
 }
 
 /** Mostly a group that is in no container. */
@@ -24,7 +25,7 @@ function groupToAttach(situation: Situation): string {
   const { random, traits, state } = situation;
   if (isNonsense(situation)) return random.oneOf(traits.groups);
   const alone = traits.groups.filter((name) => state.groups.get(name)?.container === undefined);
-  if (alone.length === 0) nothingToDraw("group in no container");
+  if (alone.length === 0) nothingToDraw();
   return random.oneOf(alone);
 }
 
@@ -40,7 +41,7 @@ function attachedGroup(situation: Situation): string {
   const attached = heldGroups(situation).filter(([, { container, devices }]) =>
     container !== undefined && devices.size === 0
   );
-  if (attached.length === 0) nothingToDraw("group that may leave its container");
+  if (attached.length === 0) nothingToDraw();
   return situation.random.oneOf(attached)[0];
 }
 
@@ -52,7 +53,7 @@ export const drawUnsetContainer = (situation: Situation): WrittenStep => ({
 
 export function drawOpen({ random, traits, state }: Situation): WrittenStep {
   const closed = traits.containers.filter((key) => !state.containers.has(key));
-  if (closed.length === 0) nothingToDraw("closed container");
+  if (closed.length === 0) nothingToDraw();
   return { open: random.oneOf(closed) };
 }
 
@@ -62,7 +63,7 @@ export function drawGroupOpen(situation: Situation): WrittenStep {
   const { random, traits, state } = situation;
   const closed = traits.groups.filter((name) => !state.groups.has(name));
   const candidates = isNonsense(situation) ? traits.groups : closed;
-  if (candidates.length === 0) nothingToDraw("closed group");
+  if (candidates.length === 0) nothingToDraw();
   return { "group-open": random.oneOf(candidates) };
 }
 
@@ -76,7 +77,7 @@ export function drawSetContainer(situation: Situation): WrittenStep {
   const alone = groups.filter(([, { container }]) => container === undefined);
   const candidates = isNonsense(situation) ? groups : alone;
   const containers = heldContainers(situation);
-  if (candidates.length === 0 || containers.length === 0) nothingToDraw("group or container");
+  if (candidates.length === 0 || containers.length === 0) nothingToDraw();
   return {
     "set-container": { group: random.oneOf(candidates)[0], ...inContainer(random.oneOf(containers)[0]) },
   };
@@ -90,7 +91,7 @@ export function drawSetIommu(situation: Situation): WrittenStep {
   const containers = heldContainers(situation);
   const waiting = containers.filter(([, { groups, type1 }]) => groups.length > 0 && !type1);
   const candidates = isNonsense(situation) ? containers : waiting;
-  if (candidates.length === 0) nothingToDraw("container that needs one");
+  if (candidates.length === 0) nothingToDraw();
   const type = isNonsense(situation)
     ? random.oneOf(IOMMU_TYPES)
     : random.weighted<bigint>([[5, 3n], [4, 1n], [1, 6n]]);
@@ -102,7 +103,7 @@ export function drawDeviceOpen(situation: Situation): WrittenStep {
   const groups = heldGroups(situation);
   const ready = groups.filter(([, { container, devices }]) => container !== undefined && devices.size === 0);
   const candidates = isNonsense(situation) ? groups : ready;
-  if (candidates.length === 0) nothingToDraw("open group");
+  if (candidates.length === 0) nothingToDraw();
   return { "device-open": random.oneOf(candidates)[0] };
 }
 
@@ -110,7 +111,7 @@ export function drawDeviceClose({ random, state, process }: Situation): WrittenS
   const opened = [...state.groups].filter(([, { devices }]) =>
     [...devices.values()].some((holders) => holders.includes(process))
   );
-  if (opened.length === 0) nothingToDraw("open device");
+  if (opened.length === 0) nothingToDraw();
   return { "device-close": random.oneOf(opened)[0] };
 }
 

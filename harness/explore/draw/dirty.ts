@@ -29,7 +29,7 @@ const TOO_BIG = 1n << 43n;
 /** From a little before a mapping, or from its start, to one further up. */
 function askedRange(situation: Situation, { mappings }: Type1): { iova: bigint; size: bigint } {
   const { random } = situation;
-  if (mappings.length === 0) nothingToDraw("mapping");
+  if (mappings.length === 0) nothingToDraw();
   const index = random.below(mappings.length);
   const first = mappings[index]!;
   const final =
@@ -38,7 +38,7 @@ function askedRange(situation: Situation, { mappings }: Type1): { iova: bigint; 
   const behind = random.weighted<bigint>([[4, 0n], [2, 1n], [2, random.between(0n, 70n)], [1, -1n]]);
   const iova = first.iova - before * PAGE_SIZE;
   const end = final.iova + final.size + behind * PAGE_SIZE;
-  if (iova < 0n || end > U64_MAX + 1n || end <= iova) nothingToDraw("range");
+  if (iova < 0n || end > U64_MAX + 1n || end <= iova) nothingToDraw();
   return { iova, size: end - iova };
 }
 
@@ -66,7 +66,7 @@ function bitmapOddity(random: Random): Readonly<Record<string, bigint>> {
 
 /** Ranges of which the probe would have to make a bitmap of many pages are left out, unless they are too big anyhow. */
 function requireModest(size: bigint): void {
-  if (size > ASKED_MOST && size < TOO_BIG) nothingToDraw("need for so many bits");
+  if (size > ASKED_MOST && size < TOO_BIG) nothingToDraw();
 }
 
 /** Of a hundred questions that nobody could answer for want of tracking so many begin it instead. */

@@ -36,13 +36,13 @@ export function drawEngine(situation: Situation): WrittenStep {
   const { random, state } = situation;
   const able = engines(situation);
   const idle = able.filter(([group]) => !state.engines.has(`${group}-0`));
-  if (able.length === 0) nothingToDraw("device that moves data");
+  if (able.length === 0) nothingToDraw();
   const [group, key, type1] = random.oneOf(idle.length > 0 ? idle : able);
   for (let tries = 0; tries < 6; tries++) {
     const at = pageAt(random, someEdge(situation, type1));
     if (isFree(type1, at, ENGINE_BYTES)) return { engine: { group, at, ...inContainer(key) } };
   }
-  return nothingToDraw("place for working memory");
+  return nothingToDraw();
 }
 
 /** Where mappings begin and end, and where else something does. */
@@ -74,7 +74,7 @@ export function drawDma(situation: Situation): WrittenStep {
   const at = addressFor(situation, type1, isNvme ? 4n : 1n);
   const size = isNvme ? 512n * random.between(1n, 9n) : sizeFor(random);
   if (at < 0n || at + size > REACH || isInterrupt(state, group, at, at + size - 1n)) {
-    nothingToDraw("address for a transfer");
+    nothingToDraw();
   }
   return { dma: { group, [random.chance(60) ? "write" : "read"]: at, size } };
 }

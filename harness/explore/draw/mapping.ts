@@ -53,7 +53,7 @@ function gap(situation: Situation, type1: Type1): Place {
     ...type1.list.flatMap(({ start, last }) => [start, last + 1n]),
     ...type1.mappings.flatMap(({ iova, size }) => [iova, iova + size]),
   ].filter((border) => border > from);
-  if (borders.length === 0) nothingToDraw("border further up");
+  if (borders.length === 0) nothingToDraw();
   const next = borders.reduce((least, border) => (border < least ? border : least));
   return { iova: from, size: alignDown(next - from) || PAGE_SIZE };
 }
@@ -61,7 +61,7 @@ function gap(situation: Situation, type1: Type1): Place {
 function placeToMap(situation: Situation, type1: Type1): Place {
   const { random } = situation;
   const isFull = type1.mappings.length >= situation.traits.mappingsMost;
-  if (isFull && !random.chance(10)) nothingToDraw("room for a mapping");
+  if (isFull && !random.chance(10)) nothingToDraw();
   if (isNonsense(situation)) {
     const iova = random.chance(60)
       ? pageAt(random, someEdge(situation, type1))
@@ -211,7 +211,7 @@ export function drawUnmap(situation: Situation): WrittenStep {
   const [key, type1] = pickBackend(situation);
   if (random.chance(5)) return { unmap: { ...inContainer(key), flags: 2n } };
   const { iova, size } = placeToUnmap(situation, type1);
-  if (size > U64_MAX) nothingToDraw("size of that many bits");
+  if (size > U64_MAX) nothingToDraw();
   const oddity = isNonsense(situation) ? unmapOddity(random) : {};
   return { unmap: { ...inContainer(key), iova, size, ...oddity } };
 }
@@ -228,7 +228,7 @@ export function drawTakeVaddr(situation: Situation): WrittenStep {
   const [key, type1] = pickBackend(situation);
   if (random.chance(20)) return { unmap: { ...inContainer(key), flags: 6n } };
   const { iova, size } = placeToUnmap(situation, type1);
-  if (size > U64_MAX) nothingToDraw("size of that many bits");
+  if (size > U64_MAX) nothingToDraw();
   return { unmap: { ...inContainer(key), iova, size, flags: 4n } };
 }
 
@@ -238,7 +238,7 @@ export function drawGiveVaddr(situation: Situation): WrittenStep {
   const [key, { mappings }] = pickBackend(situation);
   const robbed = mappings.filter(({ isInvalid }) => isInvalid);
   const candidates = robbed.length > 0 && !random.chance(10) ? robbed : mappings;
-  if (candidates.length === 0) nothingToDraw("mapping");
+  if (candidates.length === 0) nothingToDraw();
   const mapping = random.oneOf(candidates);
   const { iova, size } = isNonsense(situation) ? askew(random, mapping) : mapping;
   const vaddr = random.chance(20) ? { vaddr: random.oneOf(NOWHERE) } : {};

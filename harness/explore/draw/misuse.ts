@@ -44,7 +44,7 @@ export function drawDeviceOpenMisnamed(situation: Situation): WrittenStep {
 export function drawTooEarly(situation: Situation): WrittenStep {
   const { random, traits } = situation;
   const bare = heldContainers(situation).filter(([, { type1 }]) => !type1);
-  if (bare.length === 0) nothingToDraw("container without IOMMU");
+  if (bare.length === 0) nothingToDraw();
   const container = inContainer(random.oneOf(bare)[0]);
   const range = { iova: pageAt(random, random.oneOf(traits.haunts)), size: someSize(random) };
   return random.oneOf<WrittenStep>([

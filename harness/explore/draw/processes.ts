@@ -7,13 +7,13 @@ import { nothingToDraw, type Situation } from "./situation.ts";
 
 export function drawFork({ random, traits, state }: Situation): WrittenStep {
   const missing = traits.processes.filter((name) => !state.processes.has(name));
-  if (missing.length === 0) nothingToDraw("process to begin");
+  if (missing.length === 0) nothingToDraw();
   return { fork: random.oneOf(missing) };
 }
 
 function child({ random, traits, state }: Situation): string {
   const children = traits.processes.filter((name) => state.processes.has(name));
-  if (children.length === 0) nothingToDraw("child");
+  if (children.length === 0) nothingToDraw();
   return random.oneOf(children);
 }
 

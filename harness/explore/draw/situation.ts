@@ -1,6 +1,5 @@
 /** What a step is drawn from: chance, where the model stands, and what this sequence is like. */
 import { type Container, MAIN_PROCESS, type OpenGroup, type State, type Type1 } from "../../model/state.ts";
-import { HandleError } from "../../model/lifecycle.ts";
 import type { MemoryKind } from "../../model/pinning.ts";
 import { DEFAULT_CONTAINER } from "../../scenario/schemas.ts";
 import type { WrittenStep } from "../sequence.ts";
@@ -42,12 +41,20 @@ export interface Situation {
   readonly bytesLeft: bigint;
 }
 
-/** Draws a step, or throws HandleError where there is nothing to do it with. */
+/** Draws a step. Where there is nothing to do it with, another is to be drawn. */
 export type StepDraw = (situation: Situation) => WrittenStep;
 
-/** What a step is done with, where there is none. */
-export function nothingToDraw(what: string): never {
-  throw new HandleError(`there is no ${what} to do that with`);
+/** There is nothing to do a step with. */
+export class NothingToDraw extends Error {
+  override readonly name = "NothingToDraw";
+}
+
+/** Made once: it is thrown for every few steps, and nobody wants to know from where, which is what takes time. */
+const NOTHING = new NothingToDraw("there is nothing to do this with");
+
+/** @throws NothingToDraw */
+export function nothingToDraw(): never {
+  throw NOTHING;
 }
 
 /** A wrong thing is to be done. */
@@ -63,7 +70,7 @@ export const heldGroups = ({ state, process }: Situation): (readonly [string, Op
 export function pickContainer(situation: Situation): string {
   const { random } = situation;
   const held = heldContainers(situation);
-  if (held.length === 0) nothingToDraw("container");
+  if (held.length === 0) nothingToDraw();
   const ready = held.filter(([, { type1 }]) => type1);
   return random.oneOf(ready.length > 0 && !random.chance(5) ? ready : held)[0];
 }
@@ -71,14 +78,14 @@ export function pickContainer(situation: Situation): string {
 /** A container with its IOMMU. */
 export function pickBackend(situation: Situation): readonly [string, Type1] {
   const ready = heldContainers(situation).flatMap(([key, { type1 }]) => type1 ? [[key, type1] as const] : []);
-  if (ready.length === 0) nothingToDraw("container with an IOMMU");
+  if (ready.length === 0) nothingToDraw();
   return situation.random.oneOf(ready);
 }
 
 /** A group that the process holds. */
 export function pickOpenGroup(situation: Situation): string {
   const held = heldGroups(situation);
-  if (held.length === 0) nothingToDraw("open group");
+  if (held.length === 0) nothingToDraw();
   return situation.random.oneOf(held)[0];
 }
 

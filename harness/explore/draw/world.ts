@@ -23,7 +23,7 @@ export function drawParameter({ random }: Situation): WrittenStep {
 }
 
 export function drawInject({ random, traits }: Situation): WrittenStep {
-  if (!traits.mayInject) nothingToDraw("module that injects regions");
+  if (!traits.mayInject) nothingToDraw();
   const start = random.oneOf(traits.haunts) + PAGE_SIZE * random.between(0n, 4n);
   const last = start + random.oneOf([0n, PAGE_SIZE - 1n, 16n * PAGE_SIZE - 1n]);
   const region = `${hex(start)}..${hex(last)} ${random.oneOf(INJECTED_KINDS)}`;
@@ -31,6 +31,6 @@ export function drawInject({ random, traits }: Situation): WrittenStep {
 }
 
 export function drawFailCollection({ random, traits }: Situation): WrittenStep {
-  if (!traits.mayInject) nothingToDraw("module that makes collecting fail");
+  if (!traits.mayInject) nothingToDraw();
   return { "fail-collection": random.weighted<bigint>([[4, 1n], [2, 2n], [1, 3n], [1, 0n]]) };
 }
