@@ -135,7 +135,7 @@ function bootText({ id }: CellPlan, { accelerator, bootMs, complaint, surprise }
 /** Does what is typed, or what is piped in. */
 async function hear(shell: Shell, signal: AbortSignal, giveUp: () => void): Promise<void> {
   if (!process.stdin.isTTY) {
-    const text = Deno.stdin.readable.pipeThrough(new TextDecoderStream());
+    const text = Deno.stdin.readable.pipeThrough(new TextDecoderStream(), { signal });
     return await obey(shell, linesOf(text), "standard input", signal);
   }
   print(["`help` lists what can be typed"]);

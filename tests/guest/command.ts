@@ -37,6 +37,8 @@ export interface Options {
   readonly root?: string;
   /** Added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** What its standard input says; left out, nothing. */
+  readonly input?: string;
 }
 
 /** `deno task run ARGS` */
@@ -67,19 +69,59 @@ export async function runGuests(
 }
 
 /** Runs another task to its end. */
-export const runTask = (task: string, args: readonly string[]): Promise<Outcome> =>
-  start(["task", "--config", configOf({}), task, ...args], {}).outcome;
+export const runTask = (task: string, args: readonly string[], options: Options = {}): Promise<Outcome> =>
+  start(["task", "--config", configOf(options), task, ...args], options).outcome;
 
-function start(args: readonly string[], { root = ROOT, cwd = root, env = {} }: Options): Running {
-  const child = new Deno.Command(Deno.execPath(), {
+/** A task that runs on a terminal; what it prints there is its standard output. */
+export interface OnTerminal extends Running {
+  /** Presses keys. */
+  type(keys: string): Promise<void>;
+}
+
+/** Starts a task on a terminal of its own. [script(1)] */
+export function startOnTerminal(task: string, args: readonly string[], options: Options = {}): OnTerminal {
+  const words = ["task", "--config", configOf(options), task, ...args];
+  // What script starts is a line for a shell: it is told the words apart from it.
+  const env = Object.fromEntries(words.map((word, index) => [`WORD${index}`, word]));
+  const line = ["exec", `"$DENO"`, ...words.map((_, index) => `"$WORD${index}"`)].join(" ");
+  const all = { ...options, env: { TERM: "xterm", DENO: Deno.execPath(), ...env, ...options.env } };
+  const child = spawn("script", ["--quiet", "--return", "--command", line, "/dev/null"], all, "piped");
+  const keys = child.stdin.getWriter();
+  const running = watch(child);
+  running.outcome.then(() => keys.close()).catch(() => {});
+  return { ...running, type: (text) => keys.write(new TextEncoder().encode(text)) };
+}
+
+function start(args: readonly string[], options: Options): Running {
+  const { input } = options;
+  const child = spawn(Deno.execPath(), args, options, input === undefined ? "null" : "piped");
+  if (input !== undefined) feed(child.stdin, input);
+  return watch(child);
+}
+
+/** One that ends before it has read all of its input has read enough. */
+function feed(stdin: WritableStream<Uint8Array<ArrayBuffer>>, input: string): void {
+  new Blob([input]).stream().pipeTo(stdin).catch(() => {});
+}
+
+function spawn(
+  program: string,
+  args: readonly string[],
+  { root = ROOT, cwd = root, env = {} }: Options,
+  stdin: "null" | "piped",
+): Deno.ChildProcess {
+  return new Deno.Command(program, {
     args: [...args],
     cwd,
     // Set by the `deno task` that runs the tests, it would hide where this one starts.
     env: { NO_COLOR: "1", INIT_CWD: cwd, ...env },
-    stdin: "null",
+    stdin,
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+}
+
+function watch(child: Deno.ChildProcess): Running {
   const stdout = new Text(child.stdout);
   const stderr = new Text(child.stderr);
   const outcome = Promise.all([child.status, stdout.whole, stderr.whole]).then((

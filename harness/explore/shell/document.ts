@@ -83,7 +83,8 @@ function remark({ answers }: StepReport): string {
   const last = answers.findLast(isOwn);
   if (!last) return "";
   const { right, real, kernel } = last;
-  if (!kernel || !difference(right, kernel)) return answerText(right);
+  const model = right.rule === undefined ? answerText(right) : `${answerText(right)}, ${right.rule}`;
+  if (!kernel || !difference(right, kernel)) return model;
   const differs = difference(real, kernel) ? "the kernel" : "the kernel, as known";
-  return `${answerText(right)}; ${differs}: ${answerText(kernel)}`;
+  return `${model}; ${differs}: ${answerText(kernel)}`;
 }

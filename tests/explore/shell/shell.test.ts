@@ -88,7 +88,7 @@ t.test("a session that is saved is a scenario that plays the same", async (t) =>
     session.reports.map(({ text }) => text.replace("in p1: ", "")),
   );
   t.same(scenario.steps.at(-1)?.expect.in, "p1");
-  t.match(text, /map: \{ iova: msi, size: 4KiB \} # EINVAL$/m);
+  t.match(text, /map: \{ iova: msi, size: 4KiB \} # EINVAL, §4\.1 row 10$/m);
   t.match(text, /^# Known deviation sticky-edges at step 4\.$/m);
   t.same(
     predictedOf(scenario, target),
