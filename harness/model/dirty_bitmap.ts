@@ -70,8 +70,8 @@ export function fillBitmap(
 ): Filled {
   const accessible = bitmap.data === undefined ? bitmap.accessibleBytes ?? bytesOf(bitmap, size) : 0n;
   const after = new Map<Mapping, Mapping>();
-  const rule = mappings.some(({ staleBits }) => staleBits !== 0n) ? "§7.4" : "§7.2";
   let user = 0n;
+  let dirty = 0n;
   for (const mapping of mappings) {
     const place = placeOf(mapping, base);
     const at = place.word * WORD_BITS;
@@ -83,12 +83,13 @@ export function fillBitmap(
     // Not cleared where the kernel gives up.
     const left = isThere ? bits & ~maskOf(place.pages) : bits;
     after.set(mapping, { ...mapping, staleBits: keepsStale(semantics) ? left : 0n });
-    if (!isThere) return { mappings: after, failedAt: mapping, values: {}, rule };
+    if (!isThere) return { mappings: after, failedAt: mapping, values: {}, rule: "§7.3" };
     const written = maskOf(place.words * WORD_BITS);
     user = (user & ~(written << at)) | ((bits & written) << at);
+    dirty |= maskOf(place.pages) << (at + place.shift);
   }
   const values: Record<string, string> = bitmap.data === undefined ? { dirty: dirtyText(user, base) } : {};
-  return { mappings: after, values, rule };
+  return { mappings: after, values, rule: user === dirty ? "§7.2" : "§7.4" };
 }
 
 const keepsStale = ({ deviations }: Semantics): boolean => deviations.has("stale-dirty-bits");

@@ -162,7 +162,7 @@ export function moveData(state: State, group: string, device: string, transfer: 
     overlaps(rangeOf(mapping), range) && permits(iommu, mapping.access, direction)
   );
   for (const mapping of reached) requireTelling(state, mapping, transfer);
-  const rule = reachRule(state, group, reached, range);
+  const rule = reachRule(state, group, reached, transfer, range);
   const arrivedOf = (mappings: readonly Mapping[]) =>
     joined(mappings.map((mapping) => common(rangeOf(mapping), range)));
   const [all] = arrivedOf(reached);
@@ -184,15 +184,22 @@ const valuesOf = (key: string, arrived: RangeList): Record<string, string> => ({
   strays: "-",
 });
 
-/** What decides on how far a device reaches. */
-function reachRule(state: State, group: string, reached: readonly Mapping[], range: Range): RuleText {
+/** What decides on how far a transfer gets. */
+function reachRule(
+  state: State,
+  group: string,
+  reached: readonly Mapping[],
+  { direction }: Transfer,
+  range: Range,
+): RuleText {
   if (state.cutOff.includes(group)) return "§12 Q4";
   const { type1 } = backendOf(state, group);
   if (type1.stuck?.some((mapping) => reached.includes(mapping))) return "§12 R1c";
+  const needed = direction === "write" ? MAP_WRITE : MAP_READ;
+  if (allIn(type1, range).some(({ access }) => (access & needed) === 0)) return "§20.1 row 3";
   const [all] = joined(reached.map(rangeOf));
   if (all && contains(all, range)) return "§20.1 row 1";
-  const isForbidden = allIn(type1, range).some((mapping) => !reached.includes(mapping));
-  return isForbidden ? "§20.1 row 3" : "§20.1 row 2";
+  return all ? "§20.1 rows 1 and 2" : "§20.1 row 2";
 }
 
 function requireTelling(state: State, { iova, size, memory }: Mapping, { direction }: Transfer): void {

@@ -136,7 +136,7 @@ function effectRule(
   const all = allIn(type1, range);
   const stops = type1.unmapRules === 1 && all.some(({ iova }) => iova < range.start);
   if (stops || all.length === found.length) return rule;
-  return isBlind ? "§12 R1b" : "§12 R1a";
+  return isBlind && !all.every((mapping) => isHidden(semantics, mapping)) ? "§12 R1b" : "§12 R1a";
 }
 
 /** What decides on the mappings of a range where all are found. */
