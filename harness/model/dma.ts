@@ -6,6 +6,7 @@ import { MAP_READ, MAP_WRITE } from "./map.ts";
 import { allIn, rangeOf } from "./mappings.ts";
 import type { MemoryKind } from "./pinning.ts";
 import {
+  common,
   contains,
   hex,
   overlaps,
@@ -217,11 +218,6 @@ function requireTelling(state: State, { iova, size, memory }: Mapping, { directi
     throw new HandleError(`${where} is of a child's memory: what was read of it can't be told; write to it`);
   }
 }
-
-const common = (a: Range, b: Range): Range => ({
-  start: a.start > b.start ? a.start : b.start,
-  last: a.last < b.last ? a.last : b.last,
-});
 
 /** The same addresses in order, neighbours as one range. */
 function joined(ranges: RangeList): RangeList {

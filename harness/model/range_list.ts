@@ -26,6 +26,12 @@ export const overlaps = (a: Range, b: Range): boolean => a.start <= b.last && b.
 export const contains = (outer: Range, inner: Range): boolean =>
   outer.start <= inner.start && inner.last <= outer.last;
 
+/** What two ranges that overlap have in common. */
+export const common = (a: Range, b: Range): Range => ({
+  start: a.start > b.start ? a.start : b.start,
+  last: a.last < b.last ? a.last : b.last,
+});
+
 /** From the first address of the list to its last; `undefined` for an empty list. */
 export function hull(list: RangeList): Range | undefined {
   const first = list[0];

@@ -1,7 +1,7 @@
 /** Further IOMMUs as scenarios describe them: what the machine's own has, or less. */
 import * as z from "zod";
 import { PAGE_SIZE } from "../model/constants.ts";
-import { hex, type Range, rangeText } from "../model/range_list.ts";
+import { common, hex, type Range, rangeText } from "../model/range_list.ts";
 import type { Iommu } from "../model/world.ts";
 import { evaluate, type Symbols } from "./address.ts";
 import { parseRange } from "./region.ts";
@@ -29,10 +29,12 @@ export type IommuNeeds = z.infer<typeof IOMMU_NEEDS>;
  * @throws RangeError that says what is wrong: the machine's IOMMU can't be made to do more than it does
  */
 export function describedIommu(name: string, needs: IommuNeeds, own: Iommu, symbols: Symbols): Iommu {
+  const aperture = apertureOf(needs, own, symbols);
   return {
     ...own,
     name: `${own.name}/${name}`,
-    aperture: apertureOf(needs, own, symbols),
+    aperture,
+    nesting: typeof own.nesting === "string" ? own.nesting : common(own.nesting, aperture),
     pageSizes: pageSizesOf(needs, own, symbols),
     enforcesCoherency: needs.coherent ?? own.enforcesCoherency,
     ...(needs.refuses === undefined ? {} : { refuses: parseRange(needs.refuses, symbols) }),
