@@ -68,7 +68,7 @@ const AT_THE_TOP = prepared(
 t.test("what has a known fault is told with the rule that the fault makes", async (t) => {
   const { actions } = AT_THE_TOP.prediction;
   const unmap = actions.findIndex(({ stepIndex }) => stepIndex === 2);
-  t.match(judged(AT_THE_TOP, "real", unmap + 1), { verdict: "mismatch", rule: "§12 R1b" });
+  t.match(judged(AT_THE_TOP, "real", unmap + 1), { verdict: "mismatch", rule: "§12 R1a" });
 });
 
 t.test("no scenario's own preparation has a rule", async (t) => {
