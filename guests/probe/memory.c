@@ -248,7 +248,7 @@ static void keep_spare(struct memory memory)
 	spare_count++;
 }
 
-static void free_spares(void)
+void memory_free_spares(void)
 {
 	size_t page_size = sysconf(_SC_PAGESIZE);
 
@@ -367,7 +367,7 @@ void memory_drop_all(void)
 {
 	while (newest)
 		drop(&newest);
-	free_spares();
+	memory_free_spares();
 	watched = false;
 }
 

@@ -38,6 +38,12 @@ struct memory memory_take(uint64_t size, enum memory_kind kind);
 bool memory_pierce(struct memory *memory, uint64_t page);
 void memory_free(struct memory memory);
 
+/*
+ * Before a fork: memory that a child has a copy of is no good for mappings. Old kernels (5.10) pin such a page for reading as it
+ * is, and whoever writes to it next gets another one.
+ */
+void memory_free_spares(void);
+
 /* Memory behind a mapping, or, while memory is watched, behind one that is gone. */
 struct mapped {
 	struct mapped *older;
