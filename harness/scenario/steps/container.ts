@@ -31,7 +31,7 @@ const closeAction = (container: string): Action => ({
   changes: "groups",
 });
 
-const checkExtensionAction = (container: string, extension: bigint): Action => ({
+export const checkExtensionAction = (container: string, extension: bigint): Action => ({
   text: `check-extension ${container} ${extension}`,
   apply: (state) => checkExtension(state, container, extension),
   command: () => `check-extension ${container} ${extension}`,

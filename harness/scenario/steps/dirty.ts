@@ -11,7 +11,7 @@ import { BITMAP_SHAPE, bitmapOf, bitmapText } from "./bitmap.ts";
 const WORDS = ["start", "stop"] as const;
 const FLAG_OF = { start: DIRTY_START, stop: DIRTY_STOP };
 
-const dirtyAction = (container: string, flags: number, argsz: number | undefined): Action => {
+export const dirtyAction = (container: string, flags: number, argsz: number | undefined): Action => {
   const word = WORDS.find((word) => FLAG_OF[word] === flags) ?? hex(flags);
   const request = `dirty ${container} ${word}${argsz === undefined ? "" : ` argsz=${argsz}`}`;
   return {
@@ -22,7 +22,7 @@ const dirtyAction = (container: string, flags: number, argsz: number | undefined
   };
 };
 
-const dirtyGetAction = (container: string, request: DirtyRequest): Action => {
+export const dirtyGetAction = (container: string, request: DirtyRequest): Action => {
   const { iova, size, bitmap, argsz } = request;
   const options = `${bitmapText(bitmap)}${argsz === undefined ? "" : ` argsz=${argsz}`}`;
   return {

@@ -43,7 +43,7 @@ const groupCloseAction = (group: string): Action => ({
   changes: "groups",
 });
 
-const groupStatusAction = (group: string, argsz?: number): Action => {
+export const groupStatusAction = (group: string, argsz?: number): Action => {
   const request = `group-status ${group}${argsz === undefined ? "" : ` argsz=${argsz}`}`;
   return {
     text: request,

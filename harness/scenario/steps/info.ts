@@ -5,7 +5,7 @@ import type { Action } from "../action.ts";
 import { ARGSZ, CONTAINER, DEFAULT_CONTAINER } from "../schemas.ts";
 import { defineStep } from "../step.ts";
 
-const infoAction = (container: string, argsz?: number): Action => {
+export const infoAction = (container: string, argsz?: number): Action => {
   const option = argsz === undefined ? "" : ` argsz=${argsz}`;
   return {
     text: `info ${container}${option}`,
