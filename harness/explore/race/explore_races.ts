@@ -22,7 +22,9 @@ export interface RaceOptions {
   readonly seed: number;
   /** The first race's number; 0 if nothing else is said. */
   readonly first?: number;
-  /** Time for playing races. */
+  /** No further races, where time doesn't tell when it is enough. */
+  readonly racesMost?: number;
+  /** Time for playing races, from the first guest's boot. */
   readonly timeLimitMs: number;
   /** Time for shrinking one that can't be explained. */
   readonly shrinkLimitMs?: number;
@@ -151,10 +153,11 @@ class Exploration {
   #elapsedMs = (): number => Math.round(performance.now() - this.#begin);
 
   async #find(): Promise<Finding | undefined> {
-    const { seed, first = 0, timeLimitMs, signal, emit } = this.#options;
-    for (let next = first; this.#elapsedMs() < timeLimitMs && !signal.aborted; next += BATCH_RACES) {
-      const numbers = Array.from({ length: BATCH_RACES }, (_, index) => next + index);
-      const races = numbers.map((number) => drawRace(seed, number, this.#stage));
+    const { seed, first = 0, racesMost = Infinity, timeLimitMs, signal, emit } = this.#options;
+    const end = first + racesMost;
+    for (let next = first; next < end && this.#elapsedMs() < timeLimitMs && !signal.aborted;) {
+      const length = Math.min(BATCH_RACES, end - next);
+      const races = Array.from({ length }, () => drawRace(seed, next++, this.#stage));
       const { findings } = await this.#trials.play(races, this.#count);
       emit({ type: "played", counts: this.#countsNow(), durationMs: this.#elapsedMs() });
       if (findings[0]) return findings[0];

@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { type Difference, difference } from "../../check/observation.ts";
-import type { Answer } from "../../model/answer.ts";
+import type { Answer, RuleText } from "../../model/answer.ts";
 import type { State } from "../../model/state.ts";
 import type { AnyAction } from "../../scenario/action.ts";
 
@@ -33,6 +33,8 @@ export interface Misfit extends Difference {
   /** `thread 1, call 2` */
   readonly place: string;
   readonly text: string;
+  /** What decided the prediction, in SPEC.md. */
+  readonly rule: RuleText | undefined;
 }
 
 /** Why no order explains a history. */
@@ -147,7 +149,7 @@ class Search {
     const { misfits, ...farthest } = this.#farthest;
     const isNew = misfits.every((known) => known.place !== place);
     if (steps === farthest.steps && order === farthest.order && isNew) {
-      misfits.push({ ...misfit, place, text: one.action.text });
+      misfits.push({ ...misfit, place, text: one.action.text, rule: answer.rule });
     }
     return undefined;
   }

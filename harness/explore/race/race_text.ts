@@ -16,8 +16,8 @@ export function findingText({ race, reason, history, unexplained, console }: Fin
     ...threadLines(race, history).map((line) => `  ${line}`),
     ...(history && unexplained ? afterLines(history, unexplained) : []),
     ...(unexplained ? labelled("but", misfitLines(unexplained)) : []),
-    ...labelled("at odds", unexplained?.fitNowhere.map((text) => `${text}: fits nowhere in any order`) ?? []),
-    ...labelled("odds", odds ? [`${odds.failures} of ${odds.repetitions} times`] : []),
+    ...labelled("", unexplained?.fitNowhere.map((text) => `${text}: its answer fits in no order`) ?? []),
+    ...labelled("odds", odds ? [`it fails ${odds.failures} of ${odds.repetitions} times`] : []),
     ...labelled("kernel", console),
     "",
   ].join("\n");
@@ -71,5 +71,7 @@ function misfitLines({ farthest, misfits }: Unexplained): string[] {
   return [order, ...misfits.map(misfitLine)];
 }
 
-const misfitLine = ({ place, text, predicted, observed }: Misfit): string =>
-  `${place} (${text}): predicted ${predicted}, observed ${observed}`;
+const misfitLine = ({ place, text, predicted, observed, rule }: Misfit): string =>
+  `${place} (${text}): predicted ${predicted}${
+    rule === undefined ? "" : ` by ${rule}`
+  }, observed ${observed}`;
