@@ -48,7 +48,7 @@ export function scenarioText({ name, rule = RULE, sequence, found, about, remark
   for (const [index, remark] of remarks.entries()) {
     const step = document.getIn(["steps", index], true) as Node | undefined;
     const last = isMap(step) ? step.items.at(-1)?.value : step;
-    if (isMap(last) || isScalar(last)) last.comment = ` ${remark}`;
+    if (remark !== "" && (isMap(last) || isScalar(last))) last.comment = ` ${remark}`;
   }
   return document.toString({ lineWidth: LINE_LENGTH_MOST });
 }
