@@ -26,8 +26,8 @@ export interface StrayFault {
  * @param log lines of /dev/kmsg since the scenario began
  */
 export function strayFault(
-  scenario: Scenario,
-  { actions }: Prediction,
+  scenario: Pick<Scenario, "id" | "steps">,
+  { actions }: Pick<Prediction, "actions">,
   observed: readonly Answer[],
   log: readonly string[],
 ): StrayFault | undefined {

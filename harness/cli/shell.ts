@@ -86,12 +86,13 @@ async function talk(
       isSurprising ||= boot.complaint !== undefined || boot.surprise !== undefined;
       print(bootText(plan, boot));
     };
-    await using guest = await LivePlayground.boot(plan, target, world, signal, tell);
+    await using guest = await LivePlayground.booted(plan, target, world, signal, tell);
     print(groupsText(opening.assignment));
     const { session, report } = await Session.begin(opening, target, guest);
     const shell = new Shell(session, { target, paint, found, specification, print });
     await shell.open(report, opening.steps);
     await hear(shell, signal, giveUp);
+    if (!signal.aborted) await shell.close();
     return exitCode(shell, signal, isSurprising);
   } catch (error) {
     return exitCodeOf(error, signal);

@@ -53,7 +53,7 @@ export class LivePlayground implements Playground, AsyncDisposable {
    * @param tell is told of each guest that has booted
    * @throws CannotTestError, GuestLost
    */
-  static async boot(
+  static async booted(
     plan: CellPlan,
     target: Target,
     world: World,
@@ -61,7 +61,7 @@ export class LivePlayground implements Playground, AsyncDisposable {
     tell: (boot: Boot) => void,
   ): Promise<LivePlayground> {
     const playground = new LivePlayground(plan, target, world, signal, tell);
-    await playground.#boot();
+    await playground.boot();
     return playground;
   }
 
@@ -79,38 +79,18 @@ export class LivePlayground implements Playground, AsyncDisposable {
     return this.#guest.guest.kernelLog();
   }
 
-  async renew(cleaning: readonly string[] | undefined): Promise<"the same guest" | "another guest"> {
-    if (cleaning && await this.#isClean(cleaning)) return "the same guest";
-    await this.#boot();
-    return "another guest";
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const ready = this.#ready;
-    this.#ready = undefined;
-    await ready?.guest[Symbol.asyncDispose]();
-  }
-
-  get #guest(): ReadyGuest {
-    if (!this.#ready) throw new RangeError("a guest has booted before anything is played");
-    return this.#ready;
-  }
-
-  /** Cleans up, and sees whether the guest is what it was when it had booted. */
-  async #isClean(cleaning: readonly string[]): Promise<boolean> {
-    const { guest, condition } = this.#guest;
+  async clean(cleaning: readonly string[]): Promise<Condition | undefined> {
     try {
-      const replies = await guest.request(cleaning);
+      const replies = await this.#guest.guest.request(cleaning);
       requireInjected(cleaning.map((own) => ({ own })), replies);
-      const { lockedPages, taint } = conditionOf(replies.at(-1) ?? "");
-      return lockedPages === condition.lockedPages && taint === condition.taint;
+      return conditionOf(replies.at(-1) ?? "");
     } catch (error) {
-      if (error instanceof GuestLost || error instanceof BadRequestError) return false;
+      if (error instanceof GuestLost || error instanceof BadRequestError) return undefined;
       throw error;
     }
   }
 
-  async #boot(): Promise<void> {
+  async boot(): Promise<void> {
     await this[Symbol.asyncDispose]();
     const folder = join(this.#plan.artifactsDir, `guest-${++this.#boots}`);
     await Deno.mkdir(folder, { recursive: true });
@@ -132,6 +112,17 @@ export class LivePlayground implements Playground, AsyncDisposable {
     });
     resources.move();
     this.#ready = ready;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const ready = this.#ready;
+    this.#ready = undefined;
+    await ready?.guest[Symbol.asyncDispose]();
+  }
+
+  get #guest(): ReadyGuest {
+    if (!this.#ready) throw new RangeError("a guest has booted before anything is played");
+    return this.#ready;
   }
 
   /** @throws GuestLost where it can't even be found out */

@@ -6,11 +6,12 @@ import { ModelPlay } from "../../check/model_play.ts";
 import { BadRequestError } from "../../check/observation.ts";
 import type { PredictedAction } from "../../check/two_models.ts";
 import { UsageError } from "../../errors.ts";
-import { complains, excerpt } from "../../guest/console.ts";
 import { GuestLost } from "../../guest/guest_lost.ts";
 import { ProtocolError } from "../../guest/probe_channel.ts";
+import type { Answer } from "../../model/answer.ts";
 import { FatalFault } from "../../model/dma.ts";
 import { HandleError } from "../../model/lifecycle.ts";
+import { leakedAtClose } from "../../model/locked_memory.ts";
 import type { DeviationName } from "../../model/semantics.ts";
 import type { State } from "../../model/state.ts";
 import { stepFrom } from "../../scenario/scenario.ts";
@@ -19,7 +20,8 @@ import { readBackAction } from "../../scenario/steps/info.ts";
 import { INJECTION_FAULTS } from "../../scenario/steps/injection.ts";
 import { PLACEMENT_FAULTS } from "../../scenario/steps/placement.ts";
 import type { WrittenStep } from "../sequence.ts";
-import { type Compared, Comparison } from "./comparison.ts";
+import { type Compared, Comparison, type Standing } from "./comparison.ts";
+import { GuestLog } from "./guest_log.ts";
 import { explaining } from "./known_faults.ts";
 import type { Opening } from "./opening.ts";
 
@@ -33,10 +35,15 @@ export interface Playground {
   kernelLog(): Promise<string[]>;
   /**
    * Takes away whatever was played.
-   * @param cleaning the requests that do it; undefined where nothing but another guest will do
-   * @returns whether it is the same guest, shown to be clean, or another
+   * @param cleaning the requests that do it
+   * @returns what the guest is like then; undefined where it is lost, or doesn't do as it is told
    */
-  renew(cleaning: readonly string[] | undefined): Promise<"the same guest" | "another guest">;
+  clean(cleaning: readonly string[]): Promise<Condition | undefined>;
+  /**
+   * Puts another guest in its place.
+   * @throws GuestLost, CannotTestError
+   */
+  boot(): Promise<void>;
 }
 
 /** An answer beside what the models say; undefined where the kernel gave none. */
@@ -44,7 +51,7 @@ export type Answered = Compared | PredictedAction & { readonly kernel?: undefine
 
 /** What went wrong beyond an answer. */
 export interface Trouble {
-  readonly kind: "crash" | "hang" | "harness-fault";
+  readonly kind: "mismatch" | "crash" | "hang" | "harness-fault";
   readonly message: string;
   /** What the kernel said. */
   readonly console: readonly string[];
@@ -66,9 +73,17 @@ export interface StepReport {
 }
 
 /** Whether the kernel did what nobody expects. */
-export const isDifferent = ({ answers, trouble }: StepReport): boolean =>
+export const isDifferent = ({ answers, trouble }: Pick<StepReport, "answers" | "trouble">): boolean =>
   answers.some((answer) => answer.kernel && answer.standing === "different") ||
-  trouble?.kind === "crash" || trouble?.kind === "hang";
+  (trouble !== undefined && trouble.kind !== "harness-fault");
+
+/** What a session leaves behind. */
+export interface Departure {
+  /** Whether the guest is as it was before. */
+  readonly isClean: boolean;
+  /** What stays that shouldn't, though it may be known to. */
+  readonly leftOver?: { readonly standing: Standing; readonly text: string };
+}
 
 /** Nobody but the harness maps without changing anything: to see whether a mapping is there. */
 export const isProof = ({ action }: Answered): boolean =>
@@ -96,10 +111,14 @@ export class Session {
   #play: ModelPlay;
   #comparison: Comparison;
   #actions: PredictedAction[] = [];
+  /** As many as actions, up to one that isn't answered. */
+  #observed: Answer[] = [];
   #played: PlayedStep[] = [];
+  /** Those and, while it is played, one more. */
+  #steps: Step[] = [];
   #partedAt: number | undefined;
   #isLost = false;
-  readonly #unreadLog: string[] = [];
+  readonly #log: GuestLog;
 
   private constructor(opening: Opening, target: Target, guest: Playground) {
     this.opening = opening;
@@ -107,6 +126,7 @@ export class Session {
     this.#guest = guest;
     this.#play = this.#newPlay();
     this.#comparison = new Comparison(guest.condition.lockedPages);
+    this.#log = new GuestLog(() => guest.kernelLog());
   }
 
   /**
@@ -154,7 +174,7 @@ export class Session {
     if (this.#isLost) throw new NoGuestError("the guest is gone; `restart` boots another");
     const step = readStep(written);
     const contradiction = this.#foresee(step);
-    const number = this.#played.length + 1;
+    const number = this.#steps.push(step);
     const actions = this.#play.takeActions();
     const text = typeof written.in === "string" ? `in ${written.in}: ${step.text}` : step.text;
     const marking = { own: `mark ${mark(this.opening.scenario, number - 1)}${text}` };
@@ -166,18 +186,33 @@ export class Session {
     return report;
   }
 
+  /** Closes everything, and looks what is left. Whatever is played next has to begin anew. */
+  async leave(): Promise<Departure> {
+    const cleaning = this.#cleaning();
+    this.#isLost = true;
+    const left = cleaning && await this.#guest.clean(cleaning);
+    if (!left) return { isClean: false };
+    const { lockedPages, taint } = this.#guest.condition;
+    const pages = left.lockedPages - lockedPages;
+    if (pages === 0n) return { isClean: left.taint === taint };
+    const leaked = leakedAtClose(this.state);
+    const text = `${pages} ${pages === 1n ? "page stays" : "pages stay"} locked when everything is closed`;
+    return { isClean: false, leftOver: { standing: pages === leaked ? "known" : "different", text } };
+  }
+
   /**
-   * Begins anew, in the same guest if that can be shown to be clean, and plays these steps.
+   * Begins anew, in the same guest if that has shown to be clean, and plays these steps.
    * @returns what came of the preparation and of each step
    * @throws GuestLost, CannotTestError where no other guest can be had; the steps are kept
    */
-  async playAgain(steps: readonly WrittenStep[]): Promise<{ where: string; reports: StepReport[] }> {
-    const cleaning = this.#cleaning();
-    this.#isLost = true;
-    const where = await this.#guest.renew(cleaning);
+  async playAgain({ isClean }: Departure, steps: readonly WrittenStep[]): Promise<StepReport[]> {
+    if (!isClean) await this.#guest.boot();
     this.#isLost = false;
     this.#partedAt = undefined;
     this.#actions = [];
+    this.#observed = [];
+    this.#steps = [];
+    this.#log.begin();
     this.#played = [];
     this.#play = this.#newPlay();
     this.#comparison = new Comparison(this.#guest.condition.lockedPages);
@@ -186,13 +221,13 @@ export class Session {
       if (this.#isLost) break;
       reports.push(await this.play(step));
     }
-    return { where, reports };
+    return reports;
   }
 
   /** What the kernel logged since this was last asked. */
   async takeLog(): Promise<{ log: string[]; trouble?: Trouble }> {
     const trouble = this.#isLost ? undefined : await this.#complaint();
-    return { log: this.#unreadLog.splice(0), ...(trouble ? { trouble } : {}) };
+    return { log: this.#log.take(), ...(trouble ? { trouble } : {}) };
   }
 
   #newPlay(): ModelPlay {
@@ -279,7 +314,9 @@ export class Session {
       const reply = replies[index];
       if (reply === undefined) break;
       try {
-        answers[index] = this.#comparison.compare(action, reply);
+        const compared = this.#comparison.compare(action, reply);
+        answers[index] = compared;
+        this.#observed.push(compared.kernel);
       } catch (error) {
         if (!(error instanceof BadRequestError || error instanceof ProtocolError)) throw error;
         return { answers, trouble: faultOf(error) };
@@ -298,15 +335,14 @@ export class Session {
     }
   }
 
-  /** Reads on in the kernel's log. */
+  /** What the kernel's log tells after a step. */
   async #complaint(): Promise<Trouble | undefined> {
     if (this.#isLost) return undefined;
     try {
-      const log = await this.#guest.kernelLog();
-      this.#unreadLog.push(...log);
-      return complains(log)
-        ? { kind: "crash", message: "the kernel complained", console: excerpt(log) }
-        : undefined;
+      const complaint = await this.#log.complaint();
+      const isAnswered = this.#observed.length === this.#actions.length;
+      if (complaint || !isAnswered) return complaint;
+      return this.#log.stray(this.opening.scenario.id, this.#steps, this.#actions, this.#observed);
     } catch (error) {
       if (!(error instanceof GuestLost)) throw error;
       return this.#lose(error);

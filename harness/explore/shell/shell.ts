@@ -15,8 +15,8 @@ import type { Names } from "./completion.ts";
 import { HELP } from "./help.ts";
 import { readStep } from "./input.ts";
 import type { Paint } from "./paint.ts";
-import { isDifferent, NoGuestError, type Session, type StepReport } from "./session.ts";
-import { briefText, reportText } from "./side_by_side.ts";
+import { type Departure, isDifferent, NoGuestError, type Session, type StepReport } from "./session.ts";
+import { briefText, reportText, troubleText } from "./side_by_side.ts";
 import { reasonsText } from "./why.ts";
 
 /** What the shell is told of its surroundings. */
@@ -74,8 +74,7 @@ export class Shell {
 
   /** Shows what preparing the guest came to, if there is something to see, and plays steps. */
   async open(preparation: StepReport, steps: readonly WrittenStep[]): Promise<void> {
-    this.#note(preparation);
-    if (isDifferent(preparation) || preparation.trouble) this.#print(reportText(preparation, this.#paint));
+    this.#showPreparation(preparation);
     for (const step of steps) {
       if (this.#session.isLost) return;
       await this.#play(step);
@@ -134,7 +133,9 @@ export class Shell {
         ? log.map((line) => visibleLine(line.replace(/^<\d+>/, "")))
         : ["the kernel has logged nothing since"],
     );
-    if (trouble?.kind === "crash" || trouble?.kind === "hang") this.#differed = true;
+    if (!trouble) return;
+    this.#differed ||= isDifferent({ answers: [], trouble });
+    this.#print(troubleText(trouble, this.#paint));
   }
 
   async save(file: string): Promise<void> {
@@ -164,6 +165,11 @@ export class Shell {
     await this.#playAgain([]);
   }
 
+  /** Ends the session, and tells what is left of it. */
+  async close(): Promise<void> {
+    await this.#leave();
+  }
+
   end(): void {
     this.#isOver = true;
   }
@@ -187,19 +193,39 @@ export class Shell {
   }
 
   async #playAgain(steps: readonly WrittenStep[]): Promise<void> {
-    const { where, reports: [preparation, ...reports] } = await this.#newBeginning(steps);
-    if (preparation) this.#note(preparation);
-    if (preparation && (isDifferent(preparation) || preparation.trouble)) {
-      this.#print(reportText(preparation, this.#paint));
-    }
+    const departure = await this.#leave();
+    const [preparation, ...reports] = await this.#newBeginning(departure, steps);
+    this.#print([`begun anew in ${departure.isClean ? "the same guest" : "another guest"}`]);
+    if (preparation) this.#showPreparation(preparation);
     for (const report of reports) this.#note(report);
-    this.#print([`begun anew in ${where}`, ...reports.flatMap((report) => briefText(report, this.#paint))]);
+    this.#print(reports.flatMap((report) => briefText(report, this.#paint)));
+  }
+
+  /** Tells what is left of what was played. */
+  async #leave(): Promise<Departure> {
+    const departure = await this.#session.leave();
+    const { leftOver } = departure;
+    if (leftOver) {
+      const { standing, text } = leftOver;
+      this.#differed ||= standing === "different";
+      this.#print([
+        standing === "different"
+          ? this.#paint("different", `≠ ${text}`)
+          : this.#paint("known", `~ ${text}, as is known of this kernel`),
+      ]);
+    }
+    return departure;
+  }
+
+  #showPreparation(report: StepReport): void {
+    this.#note(report);
+    if (isDifferent(report) || report.trouble) this.#print(reportText(report, this.#paint));
   }
 
   /** @throws NoGuestError where there is no guest to be had */
-  async #newBeginning(steps: readonly WrittenStep[]) {
+  async #newBeginning(departure: Departure, steps: readonly WrittenStep[]): Promise<StepReport[]> {
     try {
-      return await this.#session.playAgain(steps);
+      return await this.#session.playAgain(departure, steps);
     } catch (error) {
       if (!(error instanceof GuestLost || error instanceof CannotTestError)) throw error;
       this.#differed ||= error instanceof GuestLost && error.loss !== "harness-fault";

@@ -7,7 +7,7 @@ import { readBackAction } from "../../scenario/steps/info.ts";
 import { inColumns, sideBySide } from "./columns.ts";
 import type { Standing } from "./comparison.ts";
 import type { Paint, Tone } from "./paint.ts";
-import { type Answered, isDifferent, isProof, type StepReport } from "./session.ts";
+import { type Answered, isDifferent, isProof, type StepReport, type Trouble } from "./session.ts";
 
 /** A line of the table. */
 interface Row {
@@ -187,10 +187,15 @@ function notes(report: StepReport, paint: Paint): string[] {
     ...(isKnown && deviations.length === 0 ? said("known", "~ known of kernels of this version") : []),
     ...(isDifferent(report) && !trouble ? said("different", partingText(number, partedAt)) : []),
     ...(contradiction === undefined ? [] : said("known", `! ${contradiction}`)),
-    ...(trouble ? said("different", `! ${trouble.kind}: ${visibleLine(trouble.message)}`) : []),
-    ...(trouble?.console.map((line) => paint("faint", `  ${visibleLine(line)}`)) ?? []),
+    ...(trouble ? troubleText(trouble, paint) : []),
   ];
 }
+
+/** What went wrong, and what the kernel said. */
+export const troubleText = ({ kind, message, console }: Trouble, paint: Paint): string[] => [
+  paint("different", `! ${kind}: ${visibleLine(message)}`),
+  ...console.map((line) => paint("faint", `  ${visibleLine(line)}`)),
+];
 
 function partingText(number: number, partedAt: number | undefined): string {
   if (partedAt === undefined || partedAt === number) {

@@ -11,8 +11,7 @@ import { type Conduct, StandInPlayground } from "./stand_in_playground.ts";
 /** Steps that show a known fault in the last of them. */
 export const STICKY = ["attach A", "inject B 0x0..0xfff reserved", "attach B", "detach B"];
 
-export async function begun(conduct: Conduct = {}, given?: WrittenScenario) {
-  const target = targetOf();
+export async function begun(conduct: Conduct = {}, given?: WrittenScenario, target = targetOf()) {
   const opening = openingOf(given, target);
   const guest = new StandInPlayground(target, opening.assignment.world, conduct);
   const { session, report } = await Session.begin(opening, target, guest);

@@ -1,8 +1,13 @@
 import t from "#tap";
-import { isDifferent, type StepReport } from "../../../harness/explore/shell/session.ts";
+import { isDifferent, type Session, type StepReport } from "../../../harness/explore/shell/session.ts";
+import type { WrittenStep } from "../../../harness/explore/sequence.ts";
 import { readStep } from "../../../harness/explore/shell/input.ts";
+import { AMD, targetOf } from "../../check/target.ts";
 import { begun, played, STICKY } from "./begun.ts";
 import type { Conduct } from "./stand_in_playground.ts";
+
+const again = async (session: Session, steps: readonly WrittenStep[] = []): Promise<StepReport[]> =>
+  await session.playAgain(await session.leave(), steps);
 
 const standings = ({ answers }: StepReport) => answers.map((answer) => answer.kernel && answer.standing);
 
@@ -28,6 +33,15 @@ t.test("what kernels of the version are known for is told by its name, at first 
   t.same(info?.deviations, [{ name: "sticky-edges", firstAt: 4 }]);
   t.ok(detached && standings(detached).includes("known"));
   t.notOk(reports.some(isDifferent));
+});
+
+t.test("where one known fault would do as well as another, both are named", async (t) => {
+  const { session } = await begun({}, undefined, targetOf(AMD));
+  const reports = await played(session, ["attach A", "map top-4KiB+1 4KiB", "unmap top-4KiB+1 4KiB"]);
+  t.same(reports.map(({ deviations }) => deviations.map(({ name }) => name)), [[], [], [
+    "unmap-to-the-end",
+    "map-at-the-top",
+  ]]);
 });
 
 t.test("anything else is different, and what follows knows where they parted", async (t) => {
@@ -72,14 +86,13 @@ t.test("a step that can't be played is refused before the guest is asked, and ch
 t.test("all but the last step is played again in the same guest", async (t) => {
   const { session, guest } = await begun();
   await played(session, [...STICKY, "map 0x2000 4KiB"]);
-  const { where, reports } = await session.playAgain(session.steps.slice(0, -1));
-  t.equal(where, "the same guest");
+  const reports = await again(session, session.steps.slice(0, -1));
   t.same(reports.map(({ number }) => number), [0, 1, 2, 3, 4]);
   t.same(session.steps, STICKY.map(readStep));
   t.same(reports.at(-1)?.deviations, [{ name: "sticky-edges", firstAt: 4 }]);
-  await session.playAgain([]);
+  await again(session);
   t.same(session.steps, []);
-  t.same(guest.renewals, ["the same guest", "the same guest"]);
+  t.same(guest.renewals, ["cleaned", "cleaned"]);
 });
 
 t.test("another guest is booted where this one has lost devices, its way, or itself", async (t) => {
@@ -93,8 +106,8 @@ t.test("another guest is booted where this one has lost devices, its way, or its
     const { session, guest } = await begun(conduct);
     await played(session, lines);
     guest.conduct = {};
-    const { where } = await session.playAgain([]);
-    t.equal(where, "another guest", lines.join(", "));
+    await again(session);
+    t.same(guest.renewals, ["booted"], lines.join(", "));
     const [report] = await played(session, ["attach A"]);
     t.notOk(report && isDifferent(report));
   }
@@ -109,7 +122,7 @@ t.test("a guest that is lost answers no more, until the session begins anew", as
   await t.rejects(session.play(readStep("info")), { name: "NoGuestError" });
   t.same(await session.takeLog(), { log: [] });
   guest.conduct = {};
-  await session.playAgain(session.steps.slice(0, -1));
+  await again(session, session.steps.slice(0, -1));
   t.equal(session.steps.length, 1);
 });
 
@@ -136,3 +149,27 @@ t.test("what an author says otherwise than the model is told", async (t) => {
   t.equal(attached?.contradiction, undefined);
   t.equal(map?.contradiction, "the author expects EEXIST, the model says EINVAL");
 });
+
+t.test("memory that stays locked when everything is closed is told, unless it is known", async (t) => {
+  const { session, guest } = await begun({ leaks: 2n });
+  await played(session, ["attach A"]);
+  const departure = await session.leave();
+  t.match(departure, { isClean: false, leftOver: { standing: "different", text: /^2 pages stay locked/ } });
+  await session.playAgain(departure, []);
+  t.same(guest.renewals, ["cleaned", "booted"]);
+});
+
+t.test("a fault in the log is told once, where no device was refused that address", async (t) => {
+  const fault = (address: string) =>
+    `<3>[2.0] DMAR: [DMA Write NO_PASID] Request device [00:03.0] fault addr ${address} [fault`;
+  const steps = ["attach A", "engine A 0x100000", "dma A write=0x200000 size=16", "info", "info"];
+  const strays = async (address: string) => {
+    const { session } = await begun({ logs: ["dma A-0 write 0x200000 0x10", [MARK, fault(address)]] });
+    return (await played(session, steps)).map(({ trouble }) => trouble?.kind);
+  };
+  t.same(await strays("0x200000"), [undefined, undefined, undefined, undefined, undefined]);
+  t.same(await strays("0x300000"), [undefined, undefined, "mismatch", undefined, undefined]);
+});
+
+/** What the probe writes into the log before the third step. */
+const MARK = "<14>[1.0] shell/session step 3 dma";

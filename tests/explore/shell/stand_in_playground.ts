@@ -15,6 +15,8 @@ export interface Conduct {
   readonly instead?: ReadonlyMap<string, string>;
   /** It is lost at this action. */
   readonly lostAt?: readonly [text: string, loss: Loss];
+  /** Pages that stay locked. */
+  readonly leaks?: bigint;
   /** What the kernel logs after this action. */
   readonly logs?: readonly [text: string, lines: readonly string[]];
 }
@@ -52,11 +54,16 @@ export class StandInPlayground implements Playground {
     return this.#log.splice(0);
   }
 
-  async renew(cleaning: readonly string[] | undefined): Promise<"the same guest" | "another guest"> {
+  async clean(): Promise<Condition> {
+    const { lockedPages } = this.condition;
+    this.renewals.push("cleaned");
     this.#state = this.#fresh();
-    const where = cleaning ? "the same guest" : "another guest";
-    this.renewals.push(where);
-    return where;
+    return { lockedPages: lockedPages + (this.conduct.leaks ?? 0n), taint: 0n };
+  }
+
+  async boot(): Promise<void> {
+    this.renewals.push("booted");
+    this.#state = this.#fresh();
   }
 
   #fresh(): State {
