@@ -24,6 +24,8 @@ export interface RaceOptions {
   readonly first?: number;
   /** No further races, where time doesn't tell when it is enough. */
   readonly racesMost?: number;
+  /** Whether threads may take the last group out of the container, which kernels don't survive. [spec §12 Q5] */
+  readonly mayEmpty?: boolean;
   /** Time for playing races, from the first guest's boot. */
   readonly timeLimitMs: number;
   /** Time for shrinking one that can't be explained. */
@@ -72,8 +74,8 @@ const GROUP_NAMES = ["A", "B", "C"];
  */
 export async function exploreRaces(plan: CellPlan, options: RaceOptions): Promise<RaceReport> {
   const target = targetOf(plan);
-  const stage = stageOf(plan, target);
-  const { signal, emit } = options;
+  const { signal, emit, mayEmpty = false } = options;
+  const stage = { ...stageOf(plan, target), mayEmpty };
   await using trials = new RaceTrials({
     plan,
     target,
@@ -89,7 +91,7 @@ export async function exploreRaces(plan: CellPlan, options: RaceOptions): Promis
   return await new Exploration(trials, stage, options).run();
 }
 
-/** The groups that races are played with. */
+/** The groups that races are played with; one of them stays in the container. */
 export function stageOf(
   { machine, lackOfModules }: Pick<CellPlan, "machine" | "lackOfModules">,
   { groups }: Pick<Target, "groups">,
@@ -103,6 +105,7 @@ export function stageOf(
   return {
     groups: new Map(free.map((group, index) => [GROUP_NAMES[index]!, group])),
     hasModule: lackOfModules === undefined,
+    mayEmpty: false,
   };
 }
 

@@ -40,6 +40,8 @@ export interface Stage {
   readonly groups: ReadonlyMap<string, Group>;
   /** Whether regions can be injected. */
   readonly hasModule: boolean;
+  /** Whether threads may take the last group out of the container, and with it the IOMMU. */
+  readonly mayEmpty: boolean;
 }
 
 /** The world of a race: groups with its regions besides their own. */

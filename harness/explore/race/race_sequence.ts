@@ -38,7 +38,7 @@ interface Draw {
   readonly random: Random;
   /** Ranges that calls are about, so that they meet. */
   readonly spans: readonly Span[];
-  /** Groups that come and go. The first one stays: without any, a container has no IOMMU to be asked. */
+  /** Groups that come and go. */
   readonly guests: readonly string[];
 }
 
@@ -89,8 +89,9 @@ const THEMES: Weighted<Theme> = [
  */
 export function drawRace(seed: number, index: number, stage: Stage): Race {
   const random = new Random(seed, index);
-  const [host, ...guests] = [...stage.groups.keys()];
-  if (host === undefined || guests.length === 0) throw new RangeError("a race needs two groups");
+  const [host, ...others] = [...stage.groups.keys()];
+  if (host === undefined || others.length === 0) throw new RangeError("a race needs two groups");
+  const guests = stage.mayEmpty ? [host, ...others] : others;
   const theme = random.weighted(THEMES);
   const spans = Array.from({ length: 1 + random.below(3) }, () => drawSpan(random));
   const draw: Draw = { random, spans, guests };
@@ -98,7 +99,7 @@ export function drawRace(seed: number, index: number, stage: Stage): Race {
     seed,
     index,
     regions: new Map(
-      guests.map((name) => [name, stage.hasModule && random.chance(60) ? [drawRegion(random)] : []]),
+      others.map((name) => [name, stage.hasModule && random.chance(60) ? [drawRegion(random)] : []]),
     ),
     mappingLimit: random.chance(20) ? 1 + random.below(2) : DEFAULT_DMA_ENTRY_LIMIT,
     setup: drawSetup(draw, host, theme),
@@ -127,7 +128,7 @@ function drawRegion(random: Random): ReservedRegion {
 function drawSetup(draw: Draw, host: string, { hasIommu, isDirty }: Theme): Action[] {
   const { random, guests } = draw;
   const own: OwnDraw = { ...draw, done: new Set() };
-  const attached = guests.filter(() => random.chance(30));
+  const attached = guests.filter((name) => name !== host && random.chance(30));
   const joins = [host, ...attached].map((name) => setContainerAction(name, CONTAINER));
   if (!hasIommu) return joins;
   return [

@@ -98,6 +98,8 @@ t.test("every call there is comes to pass, and none takes the last group away", 
     t.ok(texts.some((text) => text.endsWith(flags)));
   }
   t.notOk(texts.includes("unset-container A"));
+  const left = races({ ...stage(targetOf()), mayEmpty: true }).flatMap(({ threads }) => threads.flat());
+  t.ok(left.some(({ text }) => text === "unset-container A"), "unless that is wanted");
 });
 
 t.test("without the module no region is injected", async (t) => {
