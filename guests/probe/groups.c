@@ -60,6 +60,13 @@ static int bind_to_vfio(const char *bdf)
 	error = write_attribute(bdf, "driver/unbind", bdf);
 	if (error && error != ENOENT) /* ENOENT: it has no driver */
 		return error;
+	/*
+	 * What is enabled already isn't enabled anew whenever somebody opens it, for which the kernel has ACPI look up its
+	 * interrupt: milliseconds under emulation. EBUSY, if the kernel was faster and it has a driver, costs time alone.
+	 */
+	error = write_attribute(bdf, "enable", "1");
+	if (error && error != EBUSY)
+		return error;
 	error = write_file("/sys/bus/pci/drivers_probe", bdf, strlen(bdf));
 	if (error)
 		return error;

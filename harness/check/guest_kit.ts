@@ -24,8 +24,14 @@ const OPTIONAL_MODULES: Readonly<Record<string, string>> = {
   CONFIG_PCI_STUB: "pci-stub",
 };
 
-/** A small RAM disk is enough for memory of files that are written back. [kernel: drivers/block/brd.c] */
-const PARAMETERS: Readonly<Record<string, string>> = { brd: " rd_nr=1 rd_size=4096" };
+/**
+ * A small RAM disk is enough for memory of files that are written back. [kernel: drivers/block/brd.c] Devices that nobody
+ * has open stay awake: to wake one takes milliseconds under emulation.
+ */
+const PARAMETERS: Readonly<Record<string, string>> = {
+  brd: " rd_nr=1 rd_size=4096",
+  vfio_pci: " disable_idle_d3=1",
+};
 
 /** What makes a kernel able to drive each IOMMU. [spec §0.1] */
 const IOMMU = {
