@@ -50,27 +50,32 @@ static int open_status(const char *process)
 	return fd;
 }
 
+/* Files of statuses are kept open: they are read after every step. */
 static uint64_t locked_pages(void)
 {
-	static int fd = -1; /* kept open: this is read after every step */
+	static int fd = -1;
 
 	if (fd < 0)
 		fd = open_status("self");
 	return locked_pages_in(fd);
 }
 
-static void reply_process_state(const struct handle *process)
+static uint64_t locked_pages_of(struct handle *process)
 {
-	char key[sizeof(process->name) + sizeof(".vmlck")];
 	char pid[16];
 
 	snprintf(pid, sizeof(pid), "%d", process->pid);
+	if (process->status_fd < 0)
+		process->status_fd = open_status(pid);
+	return locked_pages_in(process->status_fd);
+}
+
+static void reply_process_state(struct handle *process)
+{
+	char key[sizeof(process->name) + sizeof(".vmlck")];
+
 	snprintf(key, sizeof(key), "%s.vmlck", process->name);
-
-	int fd = open_status(pid);
-
-	reply_hex(key, locked_pages_in(fd));
-	close(fd);
+	reply_hex(key, locked_pages_of(process));
 }
 
 /* The kernel's reasons not to be trusted any more, as a bit mask. */
