@@ -210,17 +210,18 @@ static void *map_kind(size_t bytes, enum memory_kind kind)
 }
 
 /*
- * Small private memory that no mapping needs any more, by its number of pages. To have every page touched anew is most of
- * what a small mapping costs, so the next of that size gets it as it is.
+ * Private memory that no mapping needs any more, by its number of pages. To have every page touched anew is most of what
+ * a mapping costs, so the next of that size gets it as it is. Until `reset`: pages that the kernel has let go of once too
+ * often are complained about when they are freed.
  */
-#define SPARE_PAGES_MOST 16
-#define SPARES_MOST 1024
+#define SPARE_PAGES_MOST 512
+#define SPARE_BYTES_MOST (4u << 20) /* of all of them */
 
 struct spare {
 	struct spare *next;
 };
 static struct spare *spares[SPARE_PAGES_MOST + 1];
-static unsigned int spare_count;
+static size_t spare_bytes;
 
 static struct spare **spares_of(size_t bytes)
 {
@@ -234,7 +235,7 @@ static void *take_spare(size_t bytes)
 
 	if (spare) {
 		*first = spare->next;
-		spare_count--;
+		spare_bytes -= bytes;
 	}
 	return spare;
 }
@@ -245,10 +246,10 @@ static void keep_spare(struct memory memory)
 
 	spare->next = *first;
 	*first = spare;
-	spare_count++;
+	spare_bytes += memory.bytes;
 }
 
-void memory_free_spares(void)
+static void free_spares(void)
 {
 	size_t page_size = sysconf(_SC_PAGESIZE);
 
@@ -296,7 +297,7 @@ void memory_free(struct memory memory)
 {
 	if (!memory.address)
 		return;
-	if (memory.reusable && spare_count < SPARES_MOST)
+	if (memory.reusable && spare_bytes + memory.bytes <= SPARE_BYTES_MOST)
 		keep_spare(memory);
 	else
 		munmap(memory.address, memory.bytes);
@@ -367,7 +368,7 @@ void memory_drop_all(void)
 {
 	while (newest)
 		drop(&newest);
-	memory_free_spares();
+	free_spares();
 	watched = false;
 }
 
@@ -378,6 +379,13 @@ void memory_watch(void)
 	watched = true;
 	for (struct mapped *mapped = newest; mapped; mapped = mapped->older)
 		fill(mapped);
+}
+
+void memory_prepare_fork(void)
+{
+	free_spares();
+	for (struct mapped *mapped = newest; mapped; mapped = mapped->older)
+		mapped->memory.reusable = false;
 }
 
 void memory_leave_shared(void)

@@ -42,7 +42,7 @@ void memory_free(struct memory memory);
  * Before a fork: memory that a child has a copy of is no good for mappings. Old kernels (5.10) pin such a page for reading as it
  * is, and whoever writes to it next gets another one.
  */
-void memory_free_spares(void);
+void memory_prepare_fork(void);
 
 /* Memory behind a mapping, or, while memory is watched, behind one that is gone. */
 struct mapped {

@@ -81,7 +81,7 @@ void command_fork(const struct request *request)
 		return;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, line))
 		die("socketpair: %s", strerror(errno));
-	memory_free_spares();
+	memory_prepare_fork();
 
 	pid_t pid = fork();
 
