@@ -87,7 +87,7 @@ async function talk(
       print(bootText(plan, boot));
     };
     await using guest = await LivePlayground.booted(plan, target, world, signal, tell);
-    print(groupsText(opening.assignment));
+    print(groupsText(opening));
     const { session, report } = await Session.begin(opening, target, guest);
     const shell = new Shell(session, { target, paint, found, specification, print });
     await shell.open(report, opening.steps);

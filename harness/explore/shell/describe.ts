@@ -1,38 +1,50 @@
 /** What a session has before it, in words: the machine's groups, and where the model is. */
-import type { Assignment } from "../../check/assignment.ts";
 import { hex, rangeListText, rangeText } from "../../model/range_list.ts";
 import { regionText } from "../../model/reserved.ts";
 import type { Mapping, State } from "../../model/state.ts";
 import type { Group } from "../../model/world.ts";
 import { readBack } from "../../model/info.ts";
 import { inColumns } from "./columns.ts";
+import type { Opening } from "./opening.ts";
 
 /** The groups, the devices in each, and what keeps addresses of theirs from being used. */
-export function groupsText({ world, symbols, plainGroup }: Assignment): string[] {
-  const { iommu: { aperture, pageSizes } } = plainGroup;
+export function groupsText({ head, assignment: { world, symbols, plainGroup } }: Opening): string[] {
+  const { iommu: { name: own, aperture, pageSizes } } = plainGroup;
+  const needs = head.groups as Record<string, { is?: string } | null>;
   const names = Object.entries(symbols).map(([name, value]) => `${name}=${hex(value)}`).join(" ");
-  const rows = [...world].flatMap(([name, group]) =>
-    groupRows(name, group, group.iommu.name === plainGroup.iommu.name)
-  );
   return [
     `aperture ${rangeText(aperture)}, page sizes ${hex(pageSizes)}`,
     `addresses ${names}`,
-    ...inColumns([["group", "devices", "", "reserved regions"], ...rows]),
+    ...inColumns([
+      ["group", "devices", "", "reserved regions"],
+      ...[...world].flatMap(([name, group]) => groupRows(name, group, remarks(group, own, needs[name]?.is))),
+    ]),
   ];
 }
 
-function groupRows(name: string, group: Group, isOnOwnIommu: boolean): string[][] {
-  const { devices, kinds, reserved, iommu, requiresDirect } = group;
-  const regions = reserved.map(regionText);
-  const remarks = [
-    ...(isOnOwnIommu ? [] : [`behind ${iommu.name}, aperture ${rangeText(iommu.aperture)}`]),
+function remarks(
+  { iommu, requiresDirect }: Group,
+  ownIommu: string,
+  machinesName: string | undefined,
+): string[] {
+  return [
+    ...(machinesName === undefined ? [] : [`the machine calls it ${machinesName}`]),
+    ...(iommu.name === ownIommu ? [] : [`behind ${iommu.name}, aperture ${rangeText(iommu.aperture)}`]),
     ...(requiresDirect ? ["firmware wants a region of it left alone"] : []),
   ];
+}
+
+function groupRows(
+  name: string,
+  { devices, kinds, reserved }: Group,
+  remarks: readonly string[],
+): string[][] {
+  const regions = reserved.map(regionText);
   const right = [...regions.length > 0 ? regions : ["none"], ...remarks];
   return Array.from({ length: Math.max(devices.length, right.length) }, (_, index) => [
     index === 0 ? name : "",
     devices[index] ?? "",
-    devices[index] === undefined ? "" : kinds[index] ?? kinds[0] ?? "",
+    index === 0 ? [...new Set(kinds)].join(", ") : "",
     right[index] ?? "",
   ]);
 }

@@ -2,8 +2,11 @@
 import type { Target } from "../../check/assignment.ts";
 import { castScenario } from "../../check/casting.ts";
 import { difference } from "../../check/observation.ts";
+import type { MachineGroup } from "../../machine/predicted.ts";
 import { UsageError } from "../../errors.ts";
 import { answerText } from "../../model/answer.ts";
+import { regionText } from "../../model/reserved.ts";
+import type { World } from "../../model/world.ts";
 import { type Found, parseScenarios } from "../../scenario/scenario.ts";
 import { scenarioText } from "../scenario_file.ts";
 import { RULE, type Setting, type WrittenStep } from "../sequence.ts";
@@ -38,14 +41,26 @@ export function sessionDocument(session: Session, name: string, found: Found, ta
       remarks: reports.map(remark),
     });
   const small = textOf(usedPart(opening, steps));
-  return isPlayable(small, target) ? small : textOf(opening.head);
+  return castsTheSame(small, opening, target) ? small : textOf(opening.head);
 }
 
-/** Fewer groups are easier on other machines; but not where they can't be told apart then. */
-function isPlayable(text: string, target: Target): boolean {
+/** Fewer groups are easier on other machines; but not where others than those of the session would play them. */
+function castsTheSame(text: string, { assignment: { world } }: Opening, target: Target): boolean {
   const [scenario] = parseScenarios(text, "the session", "shell");
-  return scenario !== undefined && typeof castScenario(scenario, target.groups) !== "string";
+  const cast = scenario && castScenario(scenario, target.groups);
+  if (!cast || typeof cast === "string") return false;
+  return [...cast.groups].every(([name, group]) => isLike(group, castAs(name, target, world)));
 }
+
+/** The machine's group that has a name in the session. */
+const castAs = (name: string, { groups }: Target, world: World): MachineGroup | undefined =>
+  groups.find(({ devices }) => devices[0] === world.get(name)?.devices[0]);
+
+/** Whether no scenario could tell groups apart. */
+const isLike = (group: MachineGroup, other: MachineGroup | undefined): boolean =>
+  other !== undefined && group.iommu.name === other.iommu.name && group.name === other.name &&
+  group.devices.length === other.devices.length && group.kinds.join() === other.kinds.join() &&
+  group.reserved.map(regionText).join() === other.reserved.map(regionText).join();
 
 /** Without the groups that the machine has, but no step names. */
 function usedPart({ head, added }: Opening, steps: readonly WrittenStep[]): WrittenScenario {

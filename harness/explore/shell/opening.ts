@@ -65,10 +65,10 @@ function withRest(head: WrittenScenario, cast: Cast, machineGroups: readonly Mac
   const own = plainGroupOf(machineGroups).iommu.name;
   for (const group of machineGroups.filter((group) => !used.has(group))) {
     const name = freeName(groups);
-    const elsewhere = group.iommu.name === own
-      ? undefined
-      : nameOfIommu(group.iommu.name, iommus, wholeCast.genuine);
-    groups[name] = { ...needsOf(group), ...(elsewhere === undefined ? {} : { iommu: elsewhere }) };
+    // A name says which group it is, and so which IOMMU it is behind.
+    const isElsewhere = group.name === undefined && group.iommu.name !== own;
+    const iommu = isElsewhere ? nameOfIommu(group.iommu.name, iommus, wholeCast.genuine) : undefined;
+    groups[name] = { ...needsOf(group), ...(iommu === undefined ? {} : { iommu }) };
     wholeCast.groups.set(name, group);
   }
   return { groups, iommus, wholeCast };

@@ -123,7 +123,7 @@ export class Shell {
   }
 
   showGroups(): void {
-    this.#print(groupsText(this.#session.opening.assignment));
+    this.#print(groupsText(this.#session.opening));
   }
 
   async showLog(): Promise<void> {
