@@ -6,7 +6,7 @@ import { initialState } from "../../model/state.ts";
 import type { Condition } from "../../check/execution.ts";
 import { type History, linearize, type Order, type Unexplained } from "./linearize.ts";
 import { type Race, type Stage, worldOf } from "./race.ts";
-import type { PlayedRace } from "./race_guest.ts";
+import type { PlayedRace } from "./race_script.ts";
 
 /** A race that went wrong. */
 export interface Finding {
@@ -25,11 +25,12 @@ export interface Finding {
 /**
  * The order that explains a race, or what is wrong with it. Doing what is right is as good as doing what the kernel's
  * version is known to do, if it is the one or the other throughout.
+ * @throws BadRequestError where the probe was at a loss although all before was as it should be
  */
 export function explain(
   { version }: Pick<Target, "version">,
   stage: Stage,
-  { race, history, condition }: PlayedRace,
+  { race, history, condition, fault }: PlayedRace,
   before: Condition,
 ): Order | Finding {
   const found = (reason: string, more: Partial<Finding> = {}): Finding => ({
@@ -48,6 +49,7 @@ export function explain(
   if ("unexplained" in explained) {
     return found("no order of the calls explains the answers", { unexplained: explained.unexplained });
   }
+  if (fault) throw fault;
   const pages = condition.lockedPages - before.lockedPages;
   if (pages !== 0n) return found(`when all was closed, ${hex(pages)} pages stayed locked`);
   if (condition.taint !== before.taint) {

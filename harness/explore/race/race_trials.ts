@@ -7,7 +7,8 @@ import { GuestLost } from "../../guest/guest_lost.ts";
 import { explain, type Finding } from "./finding.ts";
 import type { Order } from "./linearize.ts";
 import type { Race, Stage } from "./race.ts";
-import { type PlayedRace, RaceGuest } from "./race_guest.ts";
+import { RaceGuest } from "./race_guest.ts";
+import type { PlayedRace } from "./race_script.ts";
 import type { Trials } from "./shrink_race.ts";
 
 export interface TrialOptions {
