@@ -41,4 +41,6 @@ export interface CellPlan {
   again(scenario: string): string;
   /** The one command that plays a scenario file of explore's again, which says by itself where it was found. */
   replay(file: string): string;
+  /** The one command that explores this cell again, with further options. */
+  explore(options: readonly string[]): string;
 }

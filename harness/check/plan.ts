@@ -181,6 +181,14 @@ function toPlan(
   number: number,
 ): CellPlan {
   const { request } = shared;
+  const specs = ["--kernel", kernel.spec, "--qemu", qemu.spec, "--machine", machine.name];
+  const again = (task: readonly string[], what: readonly string[]) =>
+    [
+      ...["deno", "task", ...task],
+      ...request.modules.flatMap((file) => ["--module", resolve(file)]),
+      ...request.repeatedOptions,
+      ...what,
+    ].map(quoted).join(" ");
   return {
     id,
     kernelSpec: kernel.spec,
@@ -197,20 +205,9 @@ function toPlan(
     retries: request.retries,
     ...(request.explain ? { explain: request.explain } : {}),
     guestPlan: (artifactsDir) => guestPlan(parts, artifactsDir, shared),
-    again: (scenario) =>
-      [
-        ...["deno", "task", "run", "--kernel", kernel.spec, "--qemu", qemu.spec, "--machine", machine.name],
-        ...request.modules.flatMap((file) => ["--module", resolve(file)]),
-        ...request.repeatedOptions,
-        ...(scenario === "" ? [] : [scenario]),
-      ].map(quoted).join(" "),
-    replay: (file) =>
-      [
-        ...["deno", "task", "replay"],
-        ...request.modules.flatMap((module) => ["--module", resolve(module)]),
-        ...request.repeatedOptions,
-        file,
-      ].map(quoted).join(" "),
+    again: (scenario) => again(["run", ...specs], scenario === "" ? [] : [scenario]),
+    replay: (file) => again(["replay"], [file]),
+    explore: (options) => again(["explore", ...specs], options),
   };
 }
 

@@ -80,6 +80,7 @@ export class Tally {
       this.counts.match += event.sequences - event.known - event.diverged;
       this.counts.known += event.known;
     }
+    if (event.type === "raced") this.counts.match += event.races;
     if (event.type === "world-checked" && event.verdict === "mismatch") this.#others.add(event.verdict);
     if (event.type === "guest-booted" && event.complaint !== undefined) this.#others.add("crash");
     if (event.type === "cell-end" && event.fault) this.#others.add(event.fault.verdict);

@@ -1,8 +1,11 @@
 /** `deno task iovacheck explore`: random sequences against the model. */
 import type { Command } from "commander";
+import type { CellPlan } from "../check/cell_plan.ts";
 import { planRun } from "../check/plan.ts";
 import type { CellRun } from "../check/run.ts";
 import { exploreCell } from "../explore/exploration.ts";
+import { raceInCell } from "../explore/race/race_cell.ts";
+import type { Event } from "../report/events.ts";
 import { type CellOptions, matrixOf, requestOf, withCellOptions } from "./cells.ts";
 import { componentContext } from "./component_context.ts";
 import { count, positive, seconds } from "./numbers.ts";
@@ -18,6 +21,8 @@ interface Options extends CellOptions {
   timeLimit: number;
   shrinkLimit: number;
   steps: number;
+  races?: true;
+  first: number;
   keepGoing?: true;
   deviations: boolean;
 }
@@ -30,6 +35,11 @@ export function register(program: Command): void {
     .option("--time-limit <time>", "for each cell: 90s, 10min, 2h", seconds, DEFAULT_TIME_LIMIT_S)
     .option("--shrink-limit <time>", "for each divergence", seconds, DEFAULT_TIME_LIMIT_S)
     .option("--steps <n>", "of a sequence at most", positive, DEFAULT_STEPS)
+    .option(
+      "--races",
+      "instead of sequences, let two threads loose on one container: some order must explain them",
+    )
+    .option("--first <n>", "number of the first sequence or race", count, 0)
     .option("--keep-going", "don't end with the first divergence; tell of each kind once")
     .option("--no-deviations", "take what the kernel's version is known to do wrong for a divergence, too");
   withCellOptions(command).action(explore);
@@ -37,14 +47,7 @@ export function register(program: Command): void {
 
 async function explore(options: Options): Promise<void> {
   const request = await requestOf(await matrixOf(options), options);
-  const wish = {
-    seed: options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
-    runs: options.runs ?? Infinity,
-    timeLimitMs: options.timeLimit * 1000,
-    shrinkLimitMs: options.shrinkLimit * 1000,
-    stepsMost: options.steps,
-    keepsGoing: options.keepGoing ?? false,
-  };
+  const explore = explorer(options);
   await interruptibly(async (signal) => {
     const outDir = await freshFolder(options.out);
     const plans = await planRun({ ...request, scenarios: [], outDir, retries: 0 }, {
@@ -53,9 +56,21 @@ async function explore(options: Options): Promise<void> {
     });
     const cells = plans.map((plan): CellRun => ({
       id: plan.id,
-      run: (emit, signal) =>
-        exploreCell({ ...plan, ignoresDeviations: !options.deviations }, wish, emit, signal),
+      run: (emit, signal) => explore({ ...plan, ignoresDeviations: !options.deviations }, emit, signal),
     }));
     return await runAndTell(cells, options.jobs, outDir, signal);
   });
 }
+
+/** What is done in each cell. */
+function explorer(options: Options) {
+  const { runs = Infinity, steps, races, first } = options;
+  const seed = options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+  const limits = { timeLimitMs: options.timeLimit * 1000, shrinkLimitMs: options.shrinkLimit * 1000 };
+  const raceWish = { seed, first, racesMost: runs, ...limits };
+  const wish = { seed, first, runs, stepsMost: steps, keepsGoing: options.keepGoing ?? false, ...limits };
+  return (plan: CellPlan, emit: Emit, signal: AbortSignal) =>
+    races ? raceInCell(plan, raceWish, emit, signal) : exploreCell(plan, wish, emit, signal);
+}
+
+type Emit = (event: Event) => void;

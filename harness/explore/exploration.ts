@@ -21,6 +21,8 @@ import { shrink } from "./shrink.ts";
 
 export interface ExploreOptions {
   readonly seed: number;
+  /** Number of the first sequence. */
+  readonly first: number;
   /** Sequences to play at most. */
   readonly runs: number;
   /** No further sequence begins after that. */
@@ -69,7 +71,7 @@ class Exploration {
   readonly #begin = performance.now();
   readonly #kinds = new Set<string>();
   readonly #deviations = new Set<DeviationName>();
-  #next = 0;
+  #next: number;
   #played = { sequences: 0, known: 0, diverged: 0, steps: 0, answers: 0 };
   #playingMs = 0;
   #hasStarted = false;
@@ -77,6 +79,7 @@ class Exploration {
   constructor(plan: CellPlan, options: ExploreOptions, emit: Emit, signal: AbortSignal) {
     this.#plan = plan;
     this.#options = options;
+    this.#next = options.first;
     this.#emit = emit;
     this.#signal = signal;
     this.#target = targetOf(plan);
@@ -191,8 +194,8 @@ class Exploration {
   }
 
   *#sequences(): Generator<Playable> {
-    const { seed, runs, timeLimitMs, stepsMost } = this.#options;
-    for (let index = this.#next; index < runs; index++) {
+    const { seed, first, runs, timeLimitMs, stepsMost } = this.#options;
+    for (let index = this.#next; index < first + runs; index++) {
       if (this.#signal.aborted || this.#elapsedMs > timeLimitMs) return;
       yield generate(seed, index, this.#target, { stepsMost });
     }

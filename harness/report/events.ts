@@ -149,6 +149,21 @@ export interface Explored {
   durationMs: number;
 }
 
+/** Two threads were let loose on one container; what no order of their calls explains was told as a scenario. */
+export interface Raced {
+  type: "raced";
+  cell: string;
+  seed: number;
+  /** Races that some order of their calls explains, and those calls. */
+  races: number;
+  calls: number;
+  /** Races that are explained only if the threads took turns, and in how many orders they did. */
+  turnTaking: number;
+  orders: number;
+  guests: number;
+  durationMs: number;
+}
+
 /** Where and how prediction and observation parted. */
 export interface Failure {
   /** Number of the step, from 1; 0 before the first step. */
@@ -193,6 +208,7 @@ export type Event =
   | AttemptEnd
   | ScenarioEnd
   | Explored
+  | Raced
   | CellEnd
   | RunEnd;
 
@@ -249,6 +265,7 @@ const TYPES: Record<Event["type"], true> = {
   "attempt-end": true,
   "scenario-end": true,
   "explored": true,
+  "raced": true,
   "cell-end": true,
   "run-end": true,
 };

@@ -12,6 +12,8 @@ export interface Summary {
   scenarios: number;
   /** Random sequences that were played. */
   sequences: number;
+  /** Races of threads that were played and explained. */
+  races: number;
   /** Verdicts of scenarios. */
   counts: Counts;
   /** How many scenarios each known issue explained. */
@@ -30,6 +32,7 @@ export function emptySummary(): Summary {
     worldsMismatched: 0,
     scenarios: 0,
     sequences: 0,
+    races: 0,
     counts: zeroCounts(),
     deviations: new Map(),
   };
@@ -57,6 +60,10 @@ export function addToSummary(summary: Summary, event: Event): void {
       summary.sequences += event.sequences;
       summary.counts.match += event.sequences - event.known - event.diverged;
       summary.counts.known += event.known;
+      break;
+    case "raced":
+      summary.races += event.races;
+      summary.counts.match += event.races;
   }
 }
 
@@ -72,12 +79,12 @@ export function summaryText(summary: Summary): string {
     ...(summary.cellsFaulted > 0 ? [`${summary.cellsFaulted} faulted`] : []),
     ...(summary.worldsMismatched > 0 ? [plural(summary.worldsMismatched, "world mismatch", "es")] : []),
   ];
-  const played = summary.sequences > 0
-    ? [
-      plural(summary.sequences, "sequence"),
-      ...(summary.scenarios > 0 ? [`${summary.scenarios} told of`] : []),
-    ]
-    : [plural(summary.scenarios, "scenario")];
+  const chance = [
+    ...(summary.sequences > 0 ? [plural(summary.sequences, "sequence")] : []),
+    ...(summary.races > 0 ? [plural(summary.races, "race")] : []),
+  ];
+  const told = summary.scenarios > 0 ? [`${summary.scenarios} told of`] : [];
+  const played = chance.length > 0 ? [...chance, ...told] : [plural(summary.scenarios, "scenario")];
   return `${cells.join(", ")}, ${played.join(", ")}: ${verdicts.join(", ")}`;
 }
 

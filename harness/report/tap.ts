@@ -17,6 +17,7 @@ import type {
   Explored,
   Failure,
   GuestBooted,
+  Raced,
   ScenarioEnd,
   Verdict,
   WorldChecked,
@@ -143,6 +144,8 @@ class Cell {
         return this.#point(event.verdict, scenarioPoint(event));
       case "explored":
         return this.#point("match", exploredPoint(event));
+      case "raced":
+        return this.#point("match", racedPoint(event));
       case "cell-end":
         return this.#end(event);
     }
@@ -240,6 +243,15 @@ function exploredPoint(event: Explored): UnnumberedPoint {
     `seed ${seed}: ${sequences} sequences, ${steps} steps, ${answers} answers compared`,
     `${perSecond} steps per second on ${guests} ${guests === 1 ? "guest" : "guests"}`,
     ...(known > 0 ? [`${known} sequences with known ${deviations.join(", ")}`] : []),
+  ].join("; ");
+  return { name, ok: true, durationMs };
+}
+
+function racedPoint({ seed, races, calls, turnTaking, orders, guests, durationMs }: Raced): UnnumberedPoint {
+  const name = [
+    `seed ${seed}: ${races} races, ${calls} calls explained`,
+    `in ${turnTaking} the threads took turns, in ${orders} different orders`,
+    `${guests} ${guests === 1 ? "guest" : "guests"}`,
   ].join("; ");
   return { name, ok: true, durationMs };
 }

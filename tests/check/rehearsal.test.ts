@@ -28,6 +28,7 @@ function worlds(count: number, scenario: Scenario) {
     guestPlan: () => Promise.reject(new Error("no guest")),
     again: () => "again",
     replay: () => "",
+    explore: () => "",
   }));
   return { plans, played };
 }

@@ -109,6 +109,7 @@ function cell(id: string, artifactsDir: string, start: () => Error): CellPlan {
     retries: 0,
     guestPlan: () => Promise.reject(start()),
     replay: () => "",
+    explore: () => "",
     again: () => `again ${id}`,
   };
 }

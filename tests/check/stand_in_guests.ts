@@ -58,6 +58,7 @@ export function cellWith(
     },
     again: (scenario) => `again ${scenario}`,
     replay: () => "",
+    explore: () => "",
   };
 }
 

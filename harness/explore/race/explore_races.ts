@@ -12,7 +12,12 @@ import { type Odds, oddsOf, type Shrinking, shrinkRace } from "./shrink_race.ts"
 
 /** What is told on the way. */
 export type RaceEvent =
-  | { readonly type: "guest-booted"; readonly bootMs: number; readonly complaint?: string }
+  | {
+    readonly type: "guest-booted";
+    readonly bootMs: number;
+    readonly accelerator: string;
+    readonly complaint?: string;
+  }
   | { readonly type: "played"; readonly counts: RaceCounts; readonly durationMs: number }
   | { readonly type: "found"; readonly finding: Finding }
   | { readonly type: "shrunk"; readonly finding: Finding };
@@ -81,10 +86,11 @@ export async function exploreRaces(plan: CellPlan, options: RaceOptions): Promis
     target,
     stage,
     signal,
-    onBoot: ({ bootMs, complaint }) =>
+    onBoot: ({ bootMs, accelerator, complaint }) =>
       emit({
         type: "guest-booted",
         bootMs: Math.round(bootMs),
+        accelerator,
         ...(complaint === undefined ? {} : { complaint }),
       }),
   });

@@ -30,13 +30,21 @@ export class RaceGuest implements AsyncDisposable {
   readonly bootMs: number;
   /** What the kernel complained about while booting. */
   readonly complaint: string | undefined;
+  /** What QEMU runs its processors with. */
+  readonly accelerator: string;
   readonly #ready: ReadyGuest;
   readonly #stage: Stage;
 
-  private constructor(ready: ReadyGuest, stage: Stage, complaint: string | undefined) {
+  private constructor(
+    ready: ReadyGuest,
+    stage: Stage,
+    accelerator: string,
+    complaint: string | undefined,
+  ) {
     this.#ready = ready;
     this.#stage = stage;
     this.bootMs = ready.guest.bootMs;
+    this.accelerator = accelerator;
     this.complaint = complaint;
   }
 
@@ -58,7 +66,7 @@ export class RaceGuest implements AsyncDisposable {
     const guest = resources.use(await Guest.boot(guestPlan, plan.limits, signal));
     const { ready, complaint } = await makeReady(guest, guestPlan, target.version, target.groups);
     resources.move();
-    return new RaceGuest(ready, stage, complaint);
+    return new RaceGuest(ready, stage, guestPlan.accelerator, complaint);
   }
 
   /** Before any race. */

@@ -1,0 +1,85 @@
+/** Races in a cell, told in events as everything else is. */
+import { join } from "node:path";
+import type { CellPlan } from "../../check/cell_plan.ts";
+import { CannotTestError, UsageError } from "../../errors.ts";
+import { GuestLost } from "../../guest/guest_lost.ts";
+import type { Event } from "../../report/events.ts";
+import { exploreRaces, type RaceEvent, type RaceOptions, type RaceReport } from "./explore_races.ts";
+import { findingText } from "./race_text.ts";
+
+type Emit = (event: Event) => void;
+
+/** What a cell's races are to be like. */
+export type RaceWish = Omit<RaceOptions, "signal" | "emit">;
+
+/**
+ * Plays races in a cell until time is up, or until no order of the calls explains one.
+ * @param signal aborted, guests end at once
+ */
+export async function raceInCell(
+  plan: CellPlan,
+  wish: RaceWish,
+  emit: Emit,
+  signal: AbortSignal,
+): Promise<void> {
+  const { id: cell, kernelSpec: kernel, qemuSpec: qemu, machine: { name: machine }, skip } = plan;
+  if (skip !== undefined) return emit({ type: "cell-skip", cell, reason: skip });
+  const begin = performance.now();
+  const end = (fault?: Extract<Event, { type: "cell-end" }>["fault"]) =>
+    emit({
+      type: "cell-end",
+      cell,
+      durationMs: Math.round(performance.now() - begin),
+      ...(fault ? { fault } : {}),
+    });
+  let hasStarted = false;
+  const tell = (event: RaceEvent) => {
+    if (event.type !== "guest-booted") return;
+    const { accelerator, ...booted } = event;
+    if (!hasStarted) emit({ type: "cell-start", cell, kernel, qemu, machine, accelerator });
+    hasStarted = true;
+    emit({ ...booted, cell });
+  };
+  try {
+    const report = await exploreRaces(plan, { ...wish, signal, emit: tell });
+    if (signal.aborted) return;
+    if (report.finding) await tellFinding(plan, wish, report, emit);
+    const { races, calls, turnTaking, orders, boots: guests, durationMs } = report;
+    emit({ type: "raced", cell, seed: wish.seed, races, calls, turnTaking, orders, guests, durationMs });
+    end();
+  } catch (error) {
+    if (signal.aborted) return;
+    if (error instanceof UsageError) return emit({ type: "cell-skip", cell, reason: error.message });
+    if (!(error instanceof GuestLost || error instanceof CannotTestError)) throw error;
+    end({ verdict: error instanceof GuestLost ? error.loss : "harness-fault", text: error.message });
+  }
+}
+
+/** Races don't repeat reliably, so what is kept of one is what happened, not a scenario. */
+async function tellFinding(
+  plan: CellPlan,
+  { seed }: RaceWish,
+  { finding, odds, durationMs }: RaceReport,
+  emit: Emit,
+): Promise<void> {
+  if (!finding) return;
+  const { race, verdict, reason } = finding;
+  const name = `race-${seed}-${race.index}`;
+  const file = join(plan.artifactsDir, `${name}.txt`);
+  const text = findingText(finding, odds);
+  await Deno.mkdir(plan.artifactsDir, { recursive: true });
+  await Deno.writeTextFile(file, text);
+  emit({
+    type: "scenario-end",
+    cell: plan.id,
+    scenario: `explore/${name}`,
+    file,
+    line: 1,
+    verdict,
+    deviations: [],
+    steps: race.threads.flat().length,
+    durationMs,
+    reason: text.trimEnd() === "" ? reason : text.trimEnd(),
+    again: plan.explore(["--races", "--seed", String(seed), "--first", String(race.index)]),
+  });
+}
