@@ -41,7 +41,7 @@ export function edgesAround({ world }: State, group: string): bigint[] {
 /** An address at which something begins, or is first over; up to 2^64. */
 export function someEdge({ random, state, traits }: Situation, type1: Type1): bigint {
   const choice = random.below(20);
-  const edges = choice < 11
+  const edges = choice < 8
     ? edgesIn(state, type1, random)
     : choice < 14
     ? edgesAround(state, random.oneOf(traits.groups))

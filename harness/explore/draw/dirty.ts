@@ -11,7 +11,7 @@ export function drawDirty(situation: Situation): WrittenStep {
   const { random } = situation;
   const [key, { tracksDirtyPages }] = pickBackend(situation);
   if (isNonsense(situation)) {
-    const flags = random.oneOf([0n, 1n, 2n, 3n, 4n, 5n, 7n, 8n, 0x80000001n]);
+    const flags = random.oneOf([0n, 1n, 2n, 3n, 4n, 4n, 4n, 5n, 8n, 0x80000001n]);
     const argsz = random.chance(50) ? { argsz: random.oneOf([0n, 7n, 8n, 9n, 48n]) } : {};
     return { dirty: { ...inContainer(key), flags, ...argsz } };
   }
@@ -52,15 +52,15 @@ function wrongRange(situation: Situation, type1: Type1): { iova: bigint; size: b
 
 /** What is wrong with a bitmap's description, or with the bitmap. */
 function bitmapOddity(random: Random): Readonly<Record<string, bigint>> {
-  switch (random.below(4)) {
+  switch (random.below(5)) {
     case 0:
       return { "page-size": random.oneOf([0x800n, 0x2000n, 0x10000n, 2n << 20n, 1n << 30n, 3n * PAGE_SIZE]) };
     case 1:
       return { bytes: random.oneOf([0n, 1n, 7n, 8n, 16n, 4096n, 0x10000000n, 0x10000001n, U64_MAX]) };
     case 2:
-      return { accessible: random.oneOf([0n, 8n, 16n, 24n]) };
-    default:
       return { data: random.oneOf([0n, 0x1000n, 1n << 63n, U64_MAX]) };
+    default:
+      return { accessible: random.oneOf([0n, 8n, 16n, 24n]) };
   }
 }
 
@@ -86,9 +86,10 @@ export function drawDirtyGet(situation: Situation): WrittenStep {
 export function drawUnmapWithBitmap(situation: Situation): WrittenStep {
   const { random } = situation;
   const [key, type1] = pickBackend(situation);
+  if (!type1.tracksDirtyPages && random.chance(BEGINNING_PERCENT)) return drawDirty(situation);
   const { iova, size } = (isNonsense(situation) ? wrongRange : askedRange)(situation, type1);
   requireModest(size);
-  const bitmap = random.chance(15) || isNonsense(situation) ? { bitmap: bitmapOddity(random) } : {};
+  const bitmap = random.chance(25) || isNonsense(situation) ? { bitmap: bitmapOddity(random) } : {};
   const argsz = isNonsense(situation) ? { argsz: random.oneOf([24n, 47n, 48n, 49n]) } : {};
   return { unmap: { ...inContainer(key), iova, size, flags: 1n, ...bitmap, ...argsz } };
 }

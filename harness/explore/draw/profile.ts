@@ -32,7 +32,7 @@ import { drawFailCollection, drawInject, drawParameter } from "./world.ts";
 /** Steps that belong together, each with its weight among them. */
 const FAMILIES = {
   mapping: [[10, drawMap], [6, drawUnmap]],
-  vaddr: [[1, drawTakeVaddr], [1, drawGiveVaddr]],
+  vaddr: [[1, drawTakeVaddr], [2, drawGiveVaddr]],
   walking: [[1, drawWalk]],
   attaching: [[6, drawAttach], [4, drawDetach]],
   handles: [
@@ -47,11 +47,11 @@ const FAMILIES = {
     [3, drawDeviceClose],
   ],
   asking: [[2, drawInfo], [1, drawCheckExtension], [1, drawGroupStatus]],
-  dirty: [[3, drawDirty], [6, drawDirtyGet], [2, drawUnmapWithBitmap]],
+  dirty: [[3, drawDirty], [6, drawDirtyGet], [3, drawUnmapWithBitmap]],
   processes: [[4, drawFork], [1, drawExec], [2, drawExit]],
   limits: [[1, drawMemlock]],
   misuse: [
-    [2, drawContainerIoctl],
+    [4, drawContainerIoctl],
     [2, drawGroupIoctl],
     [1, drawPoke],
     [2, drawSetContainerTo],
@@ -86,14 +86,23 @@ const PROFILES: Weighted<Profile> = [
   [5, {
     ...PROFILE,
     name: "mapping",
-    weights: { mapping: 80, attaching: 6, asking: 4, vaddr: 4, walking: 1, misuse: 1, limits: 2, dirty: 2 },
+    weights: { mapping: 80, attaching: 6, asking: 4, vaddr: 4, walking: 1, misuse: 2, limits: 2, dirty: 2 },
     mappingsMost: 24,
     hasMemoryKinds: true,
   }],
   [6, {
     ...PROFILE,
     name: "attaching",
-    weights: { mapping: 25, attaching: 45, handles: 15, asking: 5, walking: 2, world: 5, vaddr: 2 },
+    weights: {
+      mapping: 25,
+      attaching: 45,
+      handles: 15,
+      asking: 5,
+      walking: 2,
+      world: 5,
+      vaddr: 2,
+      misuse: 1,
+    },
     mappingsMost: 5,
   }],
   [3, {
@@ -111,7 +120,7 @@ const PROFILES: Weighted<Profile> = [
   [3, {
     ...PROFILE,
     name: "processes",
-    weights: { mapping: 45, processes: 12, limits: 12, vaddr: 18, attaching: 8, handles: 6, dirty: 2 },
+    weights: { mapping: 45, processes: 12, limits: 16, vaddr: 20, attaching: 8, handles: 6, dirty: 2 },
     mappingsMost: 8,
     hasProcesses: true,
     hasMemoryKinds: true,
@@ -150,7 +159,7 @@ const PROFILES: Weighted<Profile> = [
       processes: 5,
       limits: 4,
       asking: 5,
-      misuse: 4,
+      misuse: 6,
       world: 6,
       walking: 1,
     },

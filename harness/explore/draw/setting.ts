@@ -61,7 +61,7 @@ export const plainSetting = ({ groups }: Target): Setting => ({
 });
 
 /** Of a hundred settings with several groups so many have further IOMMUs. */
-const FAR_PERCENT = 35;
+const FAR_PERCENT = 40;
 
 /** Which groups are behind IOMMUs other than the machine's own. */
 function drawPlaces(random: Random, names: readonly string[]): ReadonlyMap<string, string> {
@@ -129,7 +129,7 @@ function everything(random: Random, { iommu: { aperture: { start, last } } }: Gr
 }
 
 function drawRegions(random: Random, own: Group, borders: readonly bigint[]): string[] {
-  if (random.chance(3)) return everything(random, own);
+  if (random.chance(5)) return everything(random, own);
   const regions: string[] = [];
   const known = [...borders];
   for (let count = random.weighted([[4, 1], [3, 2], [2, 3], [1, 4]]); count > 0; count--) {
@@ -185,7 +185,7 @@ function drawIommu(
     ...(random.chance(60) ? { aperture: drawAperture(random, iommu.aperture, borders, haunts) } : {}),
     ...(random.chance(30) ? { "page-sizes": somePageSizes(random, iommu.pageSizes) } : {}),
     ...(knowsCoherency && random.chance(30) ? { coherent: random.chance(50) } : {}),
-    ...(mayRefuse && random.chance(40) ? { refuses: drawRefused(random, haunts) } : {}),
+    ...(mayRefuse && random.chance(60) ? { refuses: drawRefused(random, haunts) } : {}),
   };
 }
 
@@ -212,8 +212,8 @@ function somePageSizes(random: Random, own: bigint): bigint {
 }
 
 function drawRefused(random: Random, haunts: readonly bigint[]): string {
-  const size = random.oneOf([1n, 16n, 512n]) * PAGE_SIZE;
-  const edge = random.oneOf(haunts);
-  const start = edge > U64_MAX - size ? 0n : alignDown(edge);
+  const size = random.oneOf([16n, 512n]) * PAGE_SIZE;
+  const from = alignDown(random.oneOf(haunts)) - random.oneOf([0n, 1n, 8n]) * PAGE_SIZE;
+  const start = from < 0n || from > U64_MAX - size ? 0n : from;
   return rangeText({ start, last: start + size - 1n });
 }

@@ -19,7 +19,7 @@ const LEAKING_OF_THOUSAND = 3;
 const TOP_PAGE = U64_MAX - PAGE_SIZE + 1n;
 
 /** The others attach groups as programs do, with type1v2. */
-const BY_HAND_PERCENT = 35;
+const BY_HAND_PERCENT = 40;
 
 /** A container's budget of mappings is what is allowed when it gets its IOMMU, so a small one is set at the beginning. */
 const BUDGET_PERCENT = 8;
