@@ -57,7 +57,6 @@ struct handle *handle_add(const char *name, enum handle_kind kind, int fd)
 	strcpy(handle->name, name);
 	handle->kind = kind;
 	handle->fd = fd;
-	handle->status_fd = -1;
 	handle->serial = ++serials;
 	return handle;
 }
@@ -85,8 +84,6 @@ struct handle *file_argument(const struct request *request, int index)
 static void forget(struct handle *handle)
 {
 	close(handle->fd);
-	if (handle->status_fd >= 0)
-		close(handle->status_fd);
 	handle_count--;
 	memmove(handle, handle + 1, (handles + handle_count - handle) * sizeof(*handle));
 }

@@ -23,7 +23,6 @@ struct handle {
 	int fd;
 	uint64_t serial; /* never used twice, unlike names */
 	pid_t pid;       /* of a process, whose fd is the line to it */
-	int status_fd;   /* of a process, once its status was read; else -1 */
 };
 
 /* NULL when nothing open is called that. */

@@ -9,8 +9,8 @@ import { archive, concatenatedArchives, type InitramfsFile } from "../guest/init
 import type { Machine } from "../machine/machine.ts";
 import { TABLE_OPTION } from "./firmware_tables.ts";
 
-/** Our own modules: what injects reserved regions, and what puts groups behind further IOMMUs. */
-const OWN_MODULES = ["resvinj", "twodom"].map((name) =>
+/** Our own modules: what injects reserved regions, what puts groups behind further IOMMUs, what tells of locked memory. */
+const OWN_MODULES = ["resvinj", "twodom", "lockedvm"].map((name) =>
   resolve(import.meta.dirname ?? ".", "../../guests", name)
 );
 

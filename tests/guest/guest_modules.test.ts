@@ -112,3 +112,29 @@ t.test("it comes back, and its probes have missed nothing", async (t) => {
     t.same([await read(`${module}/missed`), await read(`${module}/nomem`)], ["0", "0"]);
   }
 });
+
+/** The VmLck of the probe, in pages. */
+async function inProc(): Promise<bigint> {
+  const [, kilobytes = "0"] = /VmLck:(?:%20|%09)*(\d+)/.exec(await read("/proc/self/status")) ?? [];
+  return BigInt(kilobytes) / 4n;
+}
+
+t.test("locked memory is told as /proc tells it, of the probe and of its children", async (t) => {
+  t.match(await read("/proc/misc"), "lockedvm", "the module is asked");
+  await together();
+  const before = await inProc();
+  const vmlck = (pages: bigint) => `vmlck=0x${pages.toString(16)} `;
+  t.match(await guest.ask("state"), `ok ${vmlck(before)}`);
+  t.equal(await guest.ask("map c0 0x100000 0x3000 rw"), "ok");
+  t.equal(await inProc(), before + 3n);
+  t.match(await guest.ask("state"), `ok ${vmlck(before + 3n)}`);
+  t.same(await guest.request(["fork p", "in p map c0 0x200000 0x2000 rw"]), ["ok", "ok"]);
+  t.match(await guest.ask("state"), `ok ${vmlck(before + 3n)}p.vmlck=0x2 `);
+  t.equal(await guest.ask("exec p"), "ok");
+  t.match(
+    await guest.ask("state"),
+    `ok ${vmlck(before + 3n)}p.vmlck=0x0 `,
+    "a new program has locked nothing",
+  );
+  t.match(await guest.ask("reset"), `ok ${vmlck(before)}`);
+});
