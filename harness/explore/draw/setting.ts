@@ -185,7 +185,9 @@ function drawIommu(
     ...(random.chance(60) ? { aperture: drawAperture(random, iommu.aperture, borders, haunts) } : {}),
     ...(random.chance(30) ? { "page-sizes": somePageSizes(random, iommu.pageSizes) } : {}),
     ...(knowsCoherency && random.chance(30) ? { coherent: random.chance(50) } : {}),
-    ...(mayRefuse && random.chance(60) ? { refuses: drawRefused(random, haunts) } : {}),
+    ...(mayRefuse && random.chance(60)
+      ? { refuses: drawRefused(random, haunts, refusedMost(iommuKind, iommu.aperture)) }
+      : {}),
   };
 }
 
@@ -211,9 +213,15 @@ function somePageSizes(random: Random, own: bigint): bigint {
   return (own & random.between(0n, U64_MAX)) | PAGE_SIZE;
 }
 
-function drawRefused(random: Random, haunts: readonly bigint[]): string {
+/** The unwind ends old kernels with VT-d where the last table of its top level would be. [spec §19] */
+const refusedMost = (iommuKind: string, { last }: Range): bigint =>
+  iommuKind === "intel" ? last - (last + 1n) / TABLE_ENTRIES : U64_MAX;
+
+const TABLE_ENTRIES = 512n;
+
+function drawRefused(random: Random, haunts: readonly bigint[], most: bigint): string {
   const size = random.oneOf([16n, 512n]) * PAGE_SIZE;
   const from = alignDown(random.oneOf(haunts)) - random.oneOf([0n, 1n, 8n]) * PAGE_SIZE;
-  const start = from < 0n || from > U64_MAX - size ? 0n : from;
+  const start = from < 0n || from > most - size ? 0n : from;
   return rangeText({ start, last: start + size - 1n });
 }
