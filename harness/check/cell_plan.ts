@@ -39,8 +39,8 @@ export interface CellPlan {
   guestPlan(artifactsDir: string): Promise<GuestPlan>;
   /** The one command that runs a scenario of this cell again. */
   again(scenario: string): string;
-  /** The one command that plays a scenario file of explore's again, which says by itself where it was found. */
-  replay(file: string): string;
+  /** The one command that plays a scenario file again: where it was found, or here. */
+  replay(file: string, where?: "found" | "here"): string;
   /** The one command that explores this cell again, with further options. */
   explore(options: readonly string[]): string;
 }

@@ -206,7 +206,7 @@ function toPlan(
     ...(request.explain ? { explain: request.explain } : {}),
     guestPlan: (artifactsDir) => guestPlan(parts, artifactsDir, shared),
     again: (scenario) => again(["run", ...specs], scenario === "" ? [] : [scenario]),
-    replay: (file) => again(["replay"], [file]),
+    replay: (file, where = "found") => again(["replay", ...(where === "here" ? specs : [])], [file]),
     explore: (options) => again(["explore", ...specs], options),
   };
 }

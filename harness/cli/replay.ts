@@ -1,5 +1,6 @@
 /** `deno task iovacheck replay`: scenario files that explore or the shell wrote, or anyone else. */
 import type { Command } from "commander";
+import type { CellPlan } from "../check/cell_plan.ts";
 import { planRun } from "../check/plan.ts";
 import { rehearse } from "../check/rehearsal.ts";
 import { loadScenarios, type Scenario } from "../scenario/scenario.ts";
@@ -31,7 +32,12 @@ async function replay(file: string, options: Options): Promise<void> {
     const context = { ...componentContext(), signal };
     const outDir = await freshFolder(options.out);
     const plans = await planRun({ ...request, scenarios, outDir, retries: options.retries }, context);
-    const cells = rehearse(plans.map((plan) => ({ ...plan, ignoresDeviations })), context.progress);
+    const here = plans.map((plan): CellPlan => ({
+      ...plan,
+      ignoresDeviations,
+      again: () => plan.replay(file, "here"),
+    }));
+    const cells = rehearse(here, context.progress);
     return await runAndTell(cells, options.jobs, outDir, signal);
   });
 }
