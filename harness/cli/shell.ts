@@ -16,7 +16,7 @@ import { Session } from "../explore/shell/session.ts";
 import { Shell } from "../explore/shell/shell.ts";
 import type { Found } from "../scenario/scenario.ts";
 import type { WantedAccelerator } from "../guest/accelerator.ts";
-import { GuestLost } from "../guest/guest_lost.ts";
+import { BootTimeout, GuestLost } from "../guest/guest_lost.ts";
 import { accelerator } from "./accelerator.ts";
 import { loadSpecification, loadWritten } from "./configs.ts";
 import { positive } from "./numbers.ts";
@@ -89,7 +89,14 @@ async function talk(
     await using guest = await LivePlayground.booted(plan, target, world, signal, tell);
     print(groupsText(opening));
     const { session, report } = await Session.begin(opening, target, guest);
-    const shell = new Shell(session, { target, paint, found, specification, print });
+    const shell = new Shell(session, {
+      target,
+      paint,
+      found,
+      specification,
+      // What is left to say of a guest that was ended is nobody's concern.
+      print: (lines) => signal.aborted ? undefined : print(lines),
+    });
     await shell.open(report, opening.steps);
     await hear(shell, signal, giveUp);
     if (!signal.aborted) await shell.close();
@@ -118,7 +125,8 @@ async function planOf(options: Options, found: Partial<Found>, signal: AbortSign
   return { ...plan, ignoresDeviations: !deviations || found["no-deviations"] === true };
 }
 
-const paint = process.stdout.isTTY && !Deno.noColor ? inColour : plain;
+/** Colours where they can be seen and are welcome. */
+const paint = Deno.env.get("FORCE_COLOR") || (process.stdout.isTTY && !Deno.noColor) ? inColour : plain;
 
 const print = (lines: readonly string[]): void =>
   void process.stdout.write(lines.map((line) => `${line}\n`).join(""));
@@ -160,7 +168,8 @@ function exitCode(shell: Shell, signal: AbortSignal, isSurprising: boolean): num
 function exitCodeOf(error: unknown, signal: AbortSignal): number {
   if (signal.aborted) return EXIT_INTERRUPTED;
   if (!(error instanceof GuestLost)) throw error;
-  if (error.loss === "harness-fault") throw new CannotTestError(error.message, { cause: error });
+  const mend = error instanceof BootTimeout ? "; --boot-timeout SECONDS gives it longer" : "";
+  if (error.loss === "harness-fault") throw new CannotTestError(error.message + mend, { cause: error });
   process.stderr.write([`iovacheck: ${error.message}`, ...error.console, ""].join("\n"));
   return EXIT_DIFFERENT;
 }

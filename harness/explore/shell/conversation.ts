@@ -37,6 +37,7 @@ export class Prompt implements Disposable {
     });
     this.#interface.on("line", (line) => {
       this.#typed.push(line);
+      this.#hasInterrupted = false;
       this.#wake();
     });
     this.#interface.on("close", () => {
@@ -84,7 +85,6 @@ export class Prompt implements Disposable {
   }
 
   async #enter(line: string): Promise<void> {
-    this.#hasInterrupted = false;
     this.#isBusy = true;
     try {
       if (line.trim() !== "") await this.#history.add(line.trim());
@@ -99,14 +99,15 @@ export class Prompt implements Disposable {
 
   /** The first Ctrl-C takes back what was typed, the next one ends. */
   #interrupt(): void {
+    const isBusy = this.#isBusy || this.#typed.length > 0;
     if (this.#hasInterrupted) {
-      if (this.#isBusy) this.#giveUp();
+      if (isBusy) this.#giveUp();
       return this.#interface.close();
     }
     this.#hasInterrupted = true;
-    const what = this.#isBusy ? "the guest is at work" : "the line is cancelled";
+    const what = isBusy ? "the guest is at work" : "the line is cancelled";
     this.#shell.tell(`^C ${what}; Ctrl-C once more ends`);
-    if (this.#isBusy) return;
+    if (isBusy) return;
     this.#interface.write(null, { ctrl: true, name: "e" });
     this.#interface.write(null, { ctrl: true, name: "u" });
     this.#interface.prompt();

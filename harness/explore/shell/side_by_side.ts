@@ -194,7 +194,7 @@ function notes(report: StepReport, paint: Paint): string[] {
 /** What went wrong, and what the kernel said. */
 export const troubleText = ({ kind, message, console }: Trouble, paint: Paint): string[] => [
   paint("different", `! ${kind}: ${visibleLine(message)}`),
-  ...console.map((line) => paint("faint", `  ${visibleLine(line)}`)),
+  ...console.filter((line) => line.trim() !== "").map((line) => paint("faint", `  ${visibleLine(line)}`)),
 ];
 
 function partingText(number: number, partedAt: number | undefined): string {
