@@ -9,8 +9,16 @@ import type { Situation } from "./situation.ts";
 /** What MAP is refused with before anyone looks at its memory. [spec §4.1 rows 2–10] */
 const EARLY = ["EINVAL", "EEXIST", "ENOSPC", "EOVERFLOW", "ENOENT"];
 
+/** Of memory up to this the probe touches every page before it asks; of more than that none. [guests/probe/PROTOCOL.md] */
+const TOUCHED_MOST = 64n << 20n;
+/** To touch more takes long in an emulated guest. */
+const TOUCHED_SOON = 2n << 20n;
+/** What isn't touched. */
+const UNTOUCHED = ["untouched", "read-only", "none", "device"];
+
 interface WrittenMap {
   readonly container?: string;
+  readonly memory?: string;
   readonly iova: bigint;
   readonly size: bigint;
 }
@@ -25,6 +33,8 @@ export const mapIn = (step: WrittenStep): WrittenMap | undefined => step["map"] 
 export function isAffordable(step: WrittenStep, situation: Situation, answer: () => string | null): boolean {
   const map = mapIn(step);
   if (!map) return true;
+  const isTouched = !UNTOUCHED.includes(map.memory ?? "private");
+  if (isTouched && map.size > TOUCHED_SOON && map.size <= TOUCHED_MOST) return false;
   if (map.size > situation.bytesLeft && !EARLY.includes(answer() ?? "")) return false;
   return map.iova + map.size !== U64_MAX + 1n || isFineAtTheTop(map, situation, answer);
 }

@@ -125,10 +125,10 @@ const PROFILES: Weighted<Profile> = [
     hasProcesses: true,
     hasMemoryKinds: true,
   }],
-  [2, {
+  [3, {
     ...PROFILE,
     name: "dma",
-    weights: { mapping: 35, dma: 45, attaching: 12, vaddr: 3, processes: 2, dirty: 2 },
+    weights: { mapping: 35, dma: 60, attaching: 12, vaddr: 3, processes: 2, dirty: 2 },
     mappingsMost: 8,
   }],
   [2, {
