@@ -5,6 +5,7 @@ import { assignGroups, type Target, whyNot } from "../../harness/check/assignmen
 import { predict } from "../../harness/check/prediction.ts";
 import type { PredictedAction } from "../../harness/check/two_models.ts";
 import { generate, type Generated } from "../../harness/explore/generate.ts";
+import { U64_MAX } from "../../harness/model/range_list.ts";
 import { STEP_KINDS } from "../../harness/scenario/kinds.ts";
 import { loadScenarios, type Scenario } from "../../harness/scenario/scenario.ts";
 import { AMD, INTEL, targetOf } from "../check/target.ts";
@@ -131,5 +132,18 @@ t.test("the guest never has to find much memory", async (t) => {
       }, 0n)
     );
     t.ok(most.every((bytes) => bytes <= MEMORY_MOST), name);
+  }
+});
+
+/** `dirty-get c0 0x40000 size 0x1000`, `unmap c0 0x40000 size 0x1000 flags=0x1` */
+const BITMAP = /\b(?:dirty-get|unmap) \w+ 0x[0-9a-f]+ size (0x[0-9a-f]+)(?: |$)/;
+const ASKED_MOST = 16n << 20n;
+
+t.test("nobody has to look at more than a few thousand dirty bits", async (t) => {
+  for (const { name, sequences } of drawn) {
+    const answered = sequences.flatMap(({ prediction }) => prediction.actions)
+      .filter(({ real }) => real.errno === null && "dirty" in real.values);
+    const sizes = answered.map(({ action }) => BigInt(BITMAP.exec(action.text)?.[1] ?? U64_MAX));
+    t.ok(sizes.length > 0 && sizes.every((size) => size <= ASKED_MOST), `${name}: ${sizes.length} bitmaps`);
   }
 });

@@ -23,8 +23,8 @@ export function drawDirty(situation: Situation): WrittenStep {
 
 /** Of a larger range nobody wants to look at every bit. */
 const ASKED_MOST = 4096n * PAGE_SIZE;
-/** From here on the bitmap is larger than any kernel takes, 256 MiB. */
-const TOO_BIG = 1n << 43n;
+/** Of more than this the bitmap is larger than any kernel takes, 256 MiB. */
+const TAKEN_MOST = 1n << 43n;
 
 /** From a little before a mapping, or from its start, to one further up. */
 function askedRange(situation: Situation, { mappings }: Type1): { iova: bigint; size: bigint } {
@@ -66,7 +66,7 @@ function bitmapOddity(random: Random): Readonly<Record<string, bigint>> {
 
 /** Ranges of which the probe would have to make a bitmap of many pages are left out, unless they are too big anyhow. */
 function requireModest(size: bigint): void {
-  if (size > ASKED_MOST && size < TOO_BIG) nothingToDraw();
+  if (size > ASKED_MOST && size <= TAKEN_MOST) nothingToDraw();
 }
 
 /** Of a hundred questions that nobody could answer for want of tracking so many begin it instead. */
