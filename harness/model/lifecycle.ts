@@ -218,11 +218,17 @@ export function deviceOpenMisnamed(state: State, name: string, behind: string | 
   return { state, answer: refused(looksAtStateFirst ? "EINVAL" : fault, "§1.6 row 2") };
 }
 
-/** Closes a device; the last one of a group whose own descriptor is closed releases the group. [spec §1.6] */
+/**
+ * Closes a device; the last one of a group whose own descriptor is closed releases the group. [spec §1.6]
+ * @throws HandleError also where the device would stay open: who has its memory has the device
+ */
 export function deviceClose(state: State, device: string): Outcome {
   const name = [...state.groups]
     .find(([, { devices }]) => devices.get(device)?.includes(state.process))?.[0];
   if (name === undefined) throw new HandleError(`device ${device} is not open`);
+  if (state.keepsDeviceMemory) {
+    throw new HandleError("memory of a device was mapped, which keeps the device open until the end");
+  }
   return answered(releaseDevice(state, name, device, state.process));
 }
 

@@ -88,7 +88,9 @@ export function mapDma(state: State, key: string, request: MapRequest): Outcome 
     return { state: after, answer: pinned };
   }
   const rule = overlooksTaken(semantics, type1, rangeOf(request)) ? "§12 R1a" : "§4.1";
-  return { state: withType1(state, key, withMappingAdded(type1, mapping, tree)), answer: ok({}, rule) };
+  const keepsDeviceMemory = state.keepsDeviceMemory || mapping.memory.kind === "device";
+  const after = withType1({ ...state, keepsDeviceMemory }, key, withMappingAdded(type1, mapping, tree));
+  return { state: after, answer: ok({}, rule) };
 }
 
 /** What a call answers depends on what no model can know. */

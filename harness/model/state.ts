@@ -127,6 +127,8 @@ export interface State {
   /** Memory that an engine worked in, now or before: nobody knows what is in it. */
   readonly workingMemory: readonly Memory[];
   readonly processes: ReadonlyMap<string, Process>;
+  /** Memory of a device was mapped: the probe keeps it until the end, and with it the device open. */
+  readonly keepsDeviceMemory: boolean;
   /** The one that makes the next call. */
   readonly process: string;
   /** How many address spaces there have been. */
@@ -168,6 +170,7 @@ export const initialState = (semantics: Semantics, world: World): State => ({
   processes: new Map([
     [MAIN_PROCESS, { space: MAIN_SPACE, firstSpace: MAIN_SPACE, memoryLock: NO_MEMORY_LOCK }],
   ]),
+  keepsDeviceMemory: false,
   process: MAIN_PROCESS,
   spaces: 1,
   leaving: [],

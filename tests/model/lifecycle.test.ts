@@ -17,6 +17,8 @@ import {
   open,
 } from "../../harness/model/lifecycle.ts";
 import { getInfo } from "../../harness/model/info.ts";
+import { MAP_READ, MAP_WRITE, mapDma } from "../../harness/model/map.ts";
+import { unmapDma } from "../../harness/model/unmap.ts";
 import { lockedPages } from "../../harness/model/locked_memory.ts";
 import { exit, fork, inProcess } from "../../harness/model/process.ts";
 import { KERNELS, Play } from "./play.ts";
@@ -379,6 +381,21 @@ t.test("what one of two processes closes stays open [§1.6]", async (t) => {
   t.equal(play.run(inProcess, "p", (state) => getInfo(state, "c")), "EINVAL");
   t.equal(play.run(exit, "p"), "ok");
   t.equal(play.state.containers.size + play.state.groups.size, 0);
+});
+
+t.test("whoever has a device's memory has the device", async (t) => {
+  const play = Play.right("6.12", WORLD);
+  play.start(3n, "a");
+  play.run(deviceOpen, "a.0", "a");
+  const request = {
+    iova: 0n,
+    size: 0x1000n,
+    flags: MAP_READ | MAP_WRITE,
+    backing: { kind: "device" } as const,
+  };
+  t.equal(play.run(mapDma, "c", request), "ok");
+  t.equal(play.run(unmapDma, "c", { iova: 0n, size: 0x1000n, flags: 0 }), "ok size=0x1000");
+  t.throws(() => play.run(deviceClose, "a.0"), HandleError);
 });
 
 t.test("what only the child opened goes with it [§1.6]", async (t) => {
