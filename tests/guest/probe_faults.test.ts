@@ -75,8 +75,8 @@ const FAULTS: readonly Fault[] = [
 const projectWith = (folder: string, first: string) =>
   copyProject(folder, [{
     file: "guests/probe/mapping.c",
-    replace: "	if (ioctl(container->fd, VFIO_IOMMU_UNMAP_DMA",
-    by: `	if (size == 0x10000 && iova < 0x100001) ${first}\n	if (ioctl(container->fd, VFIO_IOMMU_UNMAP_DMA`,
+    replace: "	struct unmap *unmap = call_new(",
+    by: `	if (size == 0x10000 && iova < 0x100001) ${first}\n	struct unmap *unmap = call_new(`,
   }]);
 
 const pointsOf = (tap: TapOutput) => tap.cells.flatMap(({ points }) => points);
