@@ -125,6 +125,9 @@ async function planOf(options: Options, found: Partial<Found>, signal: AbortSign
   return { ...plan, ignoresDeviations: !deviations || found["no-deviations"] === true };
 }
 
+/** Whether somebody types and sees what is typed. */
+const isConversation = process.stdin.isTTY === true && process.stdout.isTTY === true;
+
 /** Colours where they can be seen and are welcome. */
 const paint = Deno.env.get("FORCE_COLOR") || (process.stdout.isTTY && !Deno.noColor) ? inColour : plain;
 
@@ -143,7 +146,7 @@ function bootText({ id }: CellPlan, { accelerator, bootMs, complaint, surprise }
 
 /** Does what is typed, or what is piped in. */
 async function hear(shell: Shell, signal: AbortSignal, giveUp: () => void): Promise<void> {
-  if (!process.stdin.isTTY) {
+  if (!isConversation) {
     const text = Deno.stdin.readable.pipeThrough(new TextDecoderStream(), { signal });
     return await obey(shell, linesOf(text), "standard input", signal);
   }
@@ -159,7 +162,7 @@ async function hear(shell: Shell, signal: AbortSignal, giveUp: () => void): Prom
 /** What a batch has found; a person has seen it. */
 function exitCode(shell: Shell, signal: AbortSignal, isSurprising: boolean): number {
   if (signal.aborted) return EXIT_INTERRUPTED;
-  if (process.stdin.isTTY) return EXIT_OK;
+  if (isConversation) return EXIT_OK;
   if (shell.hasDiffered || isSurprising) return EXIT_DIFFERENT;
   return shell.hasFailed ? EXIT_CANNOT_TEST : EXIT_OK;
 }

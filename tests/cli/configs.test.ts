@@ -5,6 +5,7 @@ import {
   loadAllScenarios,
   loadAllSuites,
   loadPins,
+  loadWritten,
 } from "../../harness/cli/configs.ts";
 import { parseKernelSpec, parseQemuSpec } from "../../harness/components/spec.ts";
 import { cellsOf } from "../../harness/matrix/matrix.ts";
@@ -50,4 +51,28 @@ t.test("every matrix has cells, full every machine, pairwise what full has", asy
   t.same(named("pairwise"), named("full"));
   const { kernel, qemu } = await loadPins();
   t.ok(named("default").every((cell) => cell.kernel === kernel && cell.qemu === qemu));
+});
+
+t.test("a scenario as it is written, by its id or by its file", async (t) => {
+  const written = await loadWritten("deviations/sticky-low-edge");
+  t.match(written, {
+    scenario: "sticky-low-edge",
+    rule: "§3.3, §12 Q1",
+    groups: { A: {} },
+    steps: [{ attach: "A" }],
+  });
+  const text = "scenario: mine\nrule: §1\nsteps: [info]\n";
+  const dir = t.testdir({ "one.yaml": text, "two.yaml": `${text}---\n${text.replace("mine", "yours")}` });
+  t.match(await loadWritten(`${dir}/one.yaml`), { scenario: "mine", steps: ["info"] });
+  await t.rejects(loadWritten(`${dir}/two.yaml`), {
+    name: "UsageError",
+    message: /two\.yaml: holds 2 scenarios/,
+  });
+  await t.rejects(loadWritten(`${dir}/none.yaml`), {
+    name: "UsageError",
+    message: /none\.yaml: can't be read/,
+  });
+  await t.rejects(loadWritten("deviations/sticky-low"), {
+    message: /did you mean deviations\/sticky-low-edge/,
+  });
 });

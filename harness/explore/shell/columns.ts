@@ -31,29 +31,22 @@ export function sideBySide(left: readonly string[], right: readonly string[]): P
   while (head < shorter && left[head] === right[head]) head++;
   let tail = 0;
   while (tail < shorter - head && left.at(-1 - tail) === right.at(-1 - tail)) tail++;
-  const alike = (items: readonly string[]) =>
-    items.map((text) => ({ left: text, right: text, isAlike: true }));
-  const between = Math.max(left.length, right.length) - head - tail;
-  const differing = Array.from({ length: between }, (_, index) => ({
-    left: (head + index < left.length - tail ? left[head + index] : undefined) ?? "",
-    right: (head + index < right.length - tail ? right[head + index] : undefined) ?? "",
-    isAlike: false,
-  }));
-  const before = alike(left.slice(0, head));
-  const behind = alike(left.slice(left.length - tail));
-  if (head + between + tail <= SHOWN_WHOLE) return [...before, ...differing, ...behind];
-  return [
-    ...before.slice(0, head > 2 * NEIGHBOURS ? NEIGHBOURS : head),
-    ...leftOut(head > 2 * NEIGHBOURS ? head - 2 * NEIGHBOURS : 0),
-    ...before.slice(head > 2 * NEIGHBOURS ? -NEIGHBOURS : head),
-    ...differing,
-    ...behind.slice(0, tail > 2 * NEIGHBOURS ? NEIGHBOURS : tail),
-    ...leftOut(tail > 2 * NEIGHBOURS ? tail - 2 * NEIGHBOURS : 0),
-    ...behind.slice(tail > 2 * NEIGHBOURS ? -NEIGHBOURS : tail),
-  ];
+  const [lefts, rights] = [left, right].map((items) => items.slice(head, items.length - tail));
+  const differing = Array.from(
+    { length: Math.max(left.length, right.length) - head - tail },
+    (_, index) => ({ left: lefts?.[index] ?? "", right: rights?.[index] ?? "", isAlike: false }),
+  );
+  const isShort = head + differing.length + tail <= SHOWN_WHOLE;
+  const [before, behind] = [left.slice(0, head), left.slice(left.length - tail)]
+    .map((items) =>
+      (isShort ? items : shortened(items)).map((text) => ({ left: text, right: text, isAlike: true }))
+    );
+  return [...before ?? [], ...differing, ...behind ?? []];
 }
 
-function leftOut(count: number): Pair[] {
-  const text = `(${count} alike)`;
-  return count === 0 ? [] : [{ left: text, right: text, isAlike: true }];
+function shortened(items: readonly string[]): readonly string[] {
+  const count = items.length - 2 * NEIGHBOURS;
+  return count <= 0
+    ? items
+    : [...items.slice(0, NEIGHBOURS), `(${count} alike)`, ...items.slice(-NEIGHBOURS)];
 }

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { EXPECTATION_SHAPE } from "../../scenario/expectation.ts";
 import { STEP_KINDS } from "../../scenario/kinds.ts";
 import { ADDRESS, CONTAINER, GROUP, PROCESS } from "../../scenario/schemas.ts";
-import { alternativesOf, shapeOf } from "./step_shape.ts";
+import { alternativesOf, type Shape, shapeOf } from "./step_shape.ts";
 
 /** The names that can be meant right now. */
 export interface Names {
@@ -34,24 +34,24 @@ function candidates(before: string, names: Names): string[] {
   const typed = before.trimStart().replace(/^-\s+/, "");
   if (typed === "") return [...Object.keys(STEP_KINDS), ...names.commands, "in"].map((name) => `${name} `);
   if (/^in\s+$/.test(typed)) return names.processes.map((name) => `${name} `);
-  const [, step, colon] = /^\{?\s*([a-z-]+)(:?)[\s{]/.exec(typed) ?? [];
-  const kind = step !== undefined && Object.hasOwn(STEP_KINDS, step) ? STEP_KINDS[step] : undefined;
+  const [, step = "", colon] = /^\{?\s*([a-z-]+)(:?)[\s{]/.exec(typed) ?? [];
+  const kind = Object.hasOwn(STEP_KINDS, step) ? STEP_KINDS[step] : undefined;
   if (!kind) return [];
-  const { alone, fields } = shapeOf(kind.schema);
-  const isYaml = colon === ":";
-  const key = (isYaml ? /([a-z-]+):\s*$/ : /([a-z-]+)=$/).exec(typed)?.[1];
-  const isValue = key !== undefined && key !== step;
-  const field = isValue
-    ? fields.get(key) ?? EXPECTATION_SHAPE[key as keyof typeof EXPECTATION_SHAPE]
-    : undefined;
-  if (isValue) return field ? valuesOf(field as z.ZodType, names) : [];
-  const keys = [...fields.keys()].filter((name) => !isGiven(typed, name));
-  const first = /^\{?\s*[a-z-]+:?\s*$/.test(typed) ? alone.flatMap((one) => valuesOf(one, names)) : [];
-  const isOpen = !isYaml || typed.includes("{");
-  return [
-    ...first,
-    ...(isOpen ? keys.map((name) => `${name}${isYaml ? ": " : "="}`) : keys.length > 0 ? ["{ "] : []),
-  ];
+  const shape = shapeOf(kind.schema);
+  const key = (colon ? /([a-z-]+):\s*$/ : /([a-z-]+)=$/).exec(typed)?.[1];
+  if (key === undefined || key === step) return argumentsOf(shape, typed, colon === ":", names);
+  const field = shape.fields.get(key) ?? (EXPECTATION_SHAPE as Readonly<Record<string, z.ZodType>>)[key];
+  return field ? valuesOf(field, names) : [];
+}
+
+/** What stands for all arguments, where nothing is written yet, and the keys that are left. */
+function argumentsOf({ alone, fields }: Shape, typed: string, isYaml: boolean, names: Names): string[] {
+  const isFirst = /^\{?\s*[a-z-]+:?\s*$/.test(typed);
+  const values = isFirst ? alone.flatMap((one) => valuesOf(one, names)) : [];
+  const keys = [...fields.keys()].filter((key) => !isGiven(typed, key));
+  if (!isYaml) return [...values, ...keys.map((key) => `${key}=`)];
+  if (typed.includes("{")) return [...values, ...keys.map((key) => `${key}: `)];
+  return keys.length > 0 ? [...values, "{ "] : values;
 }
 
 function dotted(word: string, { commands }: Names): Completion {

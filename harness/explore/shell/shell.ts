@@ -140,6 +140,9 @@ export class Shell {
 
   async save(file: string): Promise<void> {
     if (file === "") throw new UsageError("save: name a file, such as save my-finding.yaml");
+    if (!/\.ya?ml$/.test(file)) {
+      throw new UsageError(`save ${file}: a file of scenarios ends in .yaml; write ${file}.yaml`);
+    }
     const name = basename(file).replace(/\.ya?ml$/, "").toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")
       .replace(/^-+|-+$/g, "");
     if (name === "") throw new UsageError(`save ${file}: the scenario gets its name; use a letter or digit`);

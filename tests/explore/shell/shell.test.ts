@@ -119,6 +119,9 @@ t.test("no other file is written over", async (t) => {
   await shell.enter("attach A");
   await t.rejects(shell.enter(`save ${file}`), { message: /is there already/ });
   await t.rejects(shell.enter("save"), { message: /name a file/ });
+  await t.rejects(shell.enter("save x"), {
+    message: "save x: a file of scenarios ends in .yaml; write x.yaml",
+  });
   await t.rejects(shell.enter(`save ${join(dir, "no/such/x.yaml")}`), {
     message: /can't be written/,
   });
