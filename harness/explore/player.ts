@@ -23,6 +23,9 @@ import type { Playable } from "./playable.ts";
 /** What pinned memory a guest may lose to faults of its kernel before it is given up. */
 const LEAK_TOLERATED_PAGES = 4096n;
 
+/** Sequences that a guest has been sent: enough that it never waits for the next. */
+const SENT_AHEAD = 2;
+
 /** Told of every guest that has booted, with what its kernel complained about on the way, if it did. */
 export type OnBoot = (booted: { guest: Guest; plan: GuestPlan; complaint?: string | undefined }) => void;
 
@@ -46,6 +49,7 @@ export class Player implements AsyncDisposable {
   readonly #onBoot: OnBoot;
   #live: Live | undefined;
   #boots = 0;
+  #waitedMs = 0;
 
   /** @param signal aborted, guests end at once */
   constructor(plan: CellPlan, target: Target, signal: AbortSignal, onBoot: OnBoot) {
@@ -57,6 +61,11 @@ export class Player implements AsyncDisposable {
 
   get boots(): number {
     return this.#boots;
+  }
+
+  /** For so long `playAll` had nothing to do but wait for a guest. */
+  get waitedMs(): number {
+    return this.#waitedMs;
   }
 
   /** Compares the machine with what it was predicted to be, before anything relies on it. */
@@ -91,7 +100,7 @@ export class Player implements AsyncDisposable {
   }
 
   /**
-   * Plays one sequence after the other. While the guest is at one, the next is made and the last is judged.
+   * Plays one sequence after the other. While the guest is at one, the next is made and sent, and the last is judged.
    * @param judged is told how each went, in order; false ends it
    * @throws GuestLost, CannotTestError when there is no guest to play on
    */
@@ -99,32 +108,34 @@ export class Player implements AsyncDisposable {
     source: Iterator<Playable>,
     judged: (playable: Playable, execution: Execution) => boolean,
   ): Promise<void> {
-    let running: Running | undefined;
+    const running: Running[] = [];
+    let next: Playable | undefined;
     for (;;) {
-      const { value: next } = source.next() as IteratorResult<Playable, undefined>;
-      await running?.replies.catch(() => {});
-      const earlier = running;
-      running = next && await this.#startUnlessLost(next, earlier);
-      if (earlier) {
-        const execution = await this.#judge(earlier);
-        if (!judged(earlier.playable, execution)) return await this.#abandon(running);
-        if (this.#live !== earlier.guest && running) {
-          await this.#abandon(running);
-          running = await this.#start(running.playable);
-        }
+      while (running.length < SENT_AHEAD) {
+        next ??= (source.next() as IteratorResult<Playable, undefined>).value;
+        if (!next || !this.#mayFollow(running, next)) break;
+        running.push(await this.#start(next));
+        next = undefined;
       }
-      if (!running) {
-        if (!next) return;
-        running = await this.#start(next);
+      const first = running.shift();
+      if (!first) return;
+      const execution = await this.#judge(first);
+      if (!judged(first.playable, execution)) return await this.#abandon(running);
+      if (!running.every(({ playable }) => this.#mayFollow(running, playable))) {
+        await this.#startAgain(running);
       }
     }
   }
 
-  /** Starts it on the guest that has just answered all of the last one. */
-  async #startUnlessLost(next: Playable, earlier: Running | undefined): Promise<Running | undefined> {
-    if (!earlier) return await this.#start(next);
-    const isLost = await earlier.replies.then(() => false, () => true);
-    return isLost || !this.#isFitFor(earlier.guest, next) ? undefined : this.#send(next, earlier.guest);
+  /** Whether the guest that has been sent these is fit for that one, as far as is known by now. */
+  #mayFollow(running: readonly Running[], playable: Playable): boolean {
+    return running.every(({ guest }) => guest === this.#live && this.#isFitFor(guest, playable));
+  }
+
+  async #startAgain(running: Running[]): Promise<void> {
+    const all = running.splice(0);
+    await this.#abandon(all);
+    for (const { playable } of all) running.push(await this.#start(playable));
   }
 
   async #start(playable: Playable): Promise<Running> {
@@ -145,7 +156,7 @@ export class Player implements AsyncDisposable {
     const whole = { ...performance, before: guest.condition };
     let execution: Execution;
     try {
-      const all = await replies;
+      const all = await this.#await(replies);
       const { lines, isAll } = logOf(all.at(-1) ?? "");
       if (!isAll) {
         // So long a log is read in pieces, and the rest of it would be taken for the next sequence's.
@@ -161,11 +172,19 @@ export class Player implements AsyncDisposable {
     return execution;
   }
 
+  async #await(replies: Promise<readonly string[]>): Promise<readonly string[]> {
+    const begin = performance.now();
+    try {
+      return await replies;
+    } finally {
+      this.#waitedMs += performance.now() - begin;
+    }
+  }
+
   /** Nobody wants to know any more. */
-  async #abandon(running: Running | undefined): Promise<void> {
-    if (!running) return;
-    await running.replies.catch(() => {});
-    if (this.#live === running.guest) await this.renew();
+  async #abandon(running: readonly Running[]): Promise<void> {
+    if (running.some(({ guest }) => guest === this.#live)) await this.renew();
+    await Promise.allSettled(running.map(({ replies }) => replies));
   }
 
   /** Takes note of what the guest is like now, or gives it up. */

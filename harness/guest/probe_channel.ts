@@ -21,6 +21,9 @@ export class ProbeChannel {
   readonly #lines: AsyncGenerator<string>;
   readonly #log: (line: string) => void;
   #lastNumber = 0;
+  /** Whatever was sent before has been sent, and whatever was replied to it has been read, or never will be. */
+  #sent: Promise<unknown> = Promise.resolve();
+  #read: Promise<unknown> = Promise.resolve();
 
   /** @param log told every line in either direction, `> ` or `< ` in front */
   constructor(conn: Deno.Conn, log: (line: string) => void) {
@@ -35,7 +38,7 @@ export class ProbeChannel {
   }
 
   /**
-   * Sends requests in one go and collects the replies.
+   * Sends requests in one go and collects the replies. Requests may follow while those before are still being replied to.
    * @param silenceMs longest wait for the next reply
    * @param replies where they go as they come: after an error, those that came before it
    * @throws SilenceError, ProtocolError, LineClosedError
@@ -46,14 +49,21 @@ export class ProbeChannel {
     const numbered = commands.map((command, index) => `${first + index} ${command}`);
     for (const line of numbered) this.#log(`> ${line}`);
     // Written while replies are already read, or both sides would wait for the other's buffer.
-    const sending = this.#send(numbered);
-    for (const index of commands.keys()) {
-      const reply = await within(silenceMs, this.#reply(first + index));
+    const sending = this.#sent.then(() => this.#send(numbered));
+    const reading = this.#read.then(() => this.#collect(first, commands.length, silenceMs, replies));
+    this.#sent = sending;
+    this.#read = reading.catch(() => {});
+    await reading;
+    const failure = await sending;
+    if (failure !== undefined) throw failure;
+  }
+
+  async #collect(first: number, count: number, silenceMs: number, replies: string[]): Promise<void> {
+    for (let number = first; number < first + count; number++) {
+      const reply = await within(silenceMs, this.#reply(number));
       if (reply === undefined) throw new LineClosedError();
       replies.push(reply);
     }
-    const failure = await sending;
-    if (failure !== undefined) throw failure;
   }
 
   /** Lets go of the connection; where the guest's end closed it first, there is nothing left to do. */

@@ -42,6 +42,26 @@ t.test("a greeting, then numbered requests and replies in order", async (t) => {
   ]);
 });
 
+t.test("requests may follow before those before are replied to; each gets its own replies", async (t) => {
+  const { pair, channel } = await open();
+  using _ = pair;
+  const [first, second] = [ask(channel, ["open c0", "info c0"]), ask(channel, ["reset"])];
+  t.same(await pair.received(3), ["1 open c0", "2 info c0", "3 reset"]);
+  await pair.send("1 ok\n2 err EINVAL\n3 ok vmlck=0x0\n");
+  t.same(await second, ["ok vmlck=0x0"]);
+  t.same(await first, ["ok", "err EINVAL"]);
+});
+
+t.test("requests that follow those without a reply fail as well", async (t) => {
+  const { pair, channel } = await open();
+  using _ = pair;
+  const both = Promise.allSettled([ask(channel, ["open c0", "info c0"]), ask(channel, ["reset"])]);
+  await pair.received(3);
+  await pair.send("1 ok\n");
+  pair.close();
+  t.match(await both, Array(2).fill({ status: "rejected", reason: { name: "LineClosedError" } }));
+});
+
 t.test("no requests, no replies", async (t) => {
   const { pair, channel } = await open();
   using _ = pair;
