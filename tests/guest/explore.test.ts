@@ -78,8 +78,9 @@ t.test("a fault that crashes the kernel is made smaller, too", async (t) => {
   t.match(failure?.diagnostics, { verdict: "crash", reason: /\d+ steps, shrunk to \d+;/ });
 });
 
+// The sequence does nothing that 7.3 still does wrong.
 t.test("what is known of the kernel's version is found by those who don't know it", async (t) => {
-  const args = ["--kernel", KERNEL, "--machine", "amd-iommu", "--seed", "5", "--runs", "1"];
+  const args = ["--kernel", KERNEL, "--machine", "amd-iommu", "--seed", "3", "--runs", "1"];
   const { code, tap } = await explore(t, ...args, "--no-deviations");
   t.equal(code, 1);
   const [failure] = tap.cells.flatMap(failuresOf);
