@@ -32,7 +32,7 @@ export const RULES: Record<string, readonly string[]> = {
   guest: ["type components", "errors", "config"],
   report: ["type model", "errors"],
   check: UNDER_CHECK,
-  bench: ["check", ...UNDER_CHECK],
+  bench: ["explore", "check", ...UNDER_CHECK],
   explore: ["check", "report/visible", ...UNDER_CHECK],
   bisect: ["check", ...UNDER_CHECK],
   cli: [

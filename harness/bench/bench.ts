@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { CellPlan } from "../check/cell_plan.ts";
 import { Guest } from "../guest/guest.ts";
 import { BenchGuest, CONTAINER } from "./bench_guest.ts";
+import { type Exploring, explorings } from "./exploring.ts";
 import { randomSteps } from "./random_steps.ts";
 import { measureThroughput, type Throughput } from "./throughput.ts";
 
@@ -15,6 +16,8 @@ export interface BenchOptions {
   readonly steps: number;
   /** Round trips per repetition. */
   readonly roundTrips: number;
+  /** Random sequences per repetition. */
+  readonly sequences: number;
   /** Aborted, the guest ends at once. */
   readonly signal: AbortSignal;
 }
@@ -27,19 +30,30 @@ export interface BenchResult {
   /** From one request to its reply, with nothing else under way. */
   readonly roundTripMs: readonly number[];
   readonly throughput: readonly Throughput[];
+  readonly exploring: readonly Exploring[];
 }
 
 /** So many mappings live at a time at most. */
 const MAPPINGS_MOST = 500;
 
+/** Of a sequence, as `explore` has them unless told otherwise. */
+const SEQUENCE_STEPS_MOST = 100;
+
 /** A request that costs the kernel next to nothing. */
 const PING = `check-extension ${CONTAINER} 1`;
 
 /**
- * Boots one guest after the other, and measures the rest on the last of them.
+ * Boots one guest after the other, measures calls on the last of them, and explores on a further one.
  * @throws CannotTestError, GuestLost, MismatchError
  */
 export async function bench(plan: CellPlan, options: BenchOptions): Promise<BenchResult> {
+  const measured = await benchCalls(plan, options);
+  const sequences = { ...options, stepsMost: SEQUENCE_STEPS_MOST };
+  const place = { ...plan, artifactsDir: join(plan.artifactsDir, "exploring") };
+  return { ...measured, exploring: await explorings(place, sequences, options.signal) };
+}
+
+async function benchCalls(plan: CellPlan, options: BenchOptions): Promise<Omit<BenchResult, "exploring">> {
   const bootMs: number[] = [];
   for (let number = 1;; number++) {
     const guestPlan = await plan.guestPlan(join(plan.artifactsDir, `guest-${number}`));

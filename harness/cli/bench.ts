@@ -3,6 +3,7 @@ import process from "node:process";
 import type { Command } from "commander";
 import { bench, type BenchResult } from "../bench/bench.ts";
 import { MismatchError } from "../bench/comparison.ts";
+import type { Exploring } from "../bench/exploring.ts";
 import { EXIT_DIFFERENT, EXIT_INTERRUPTED } from "../check/run.ts";
 import { CannotTestError, UsageError } from "../errors.ts";
 import { GuestLost } from "../guest/guest_lost.ts";
@@ -21,20 +22,22 @@ interface Options {
   seed: number;
   steps: number;
   roundTrips: number;
+  sequences: number;
   json?: string;
   out?: string;
 }
 
 export function register(program: Command): void {
   program.command("bench")
-    .description("measure boot, round trip, and compared steps per second")
+    .description("measure boot, round trip, compared steps and random sequences per second")
     .option("--kernel <spec>", "as for `deno task run`")
     .option("--qemu <spec>", "as for `deno task run`")
     .option("--machine <name>", "see `deno task iovacheck machines`", "intel-iommu")
     .option("--repeat <n>", "measure everything so many times", positive, 5)
-    .option("--seed <n>", "of the steps; each repetition has the next", count, 1)
+    .option("--seed <n>", "of steps and sequences; each repetition has the next", count, 1)
     .option("--steps <n>", "MAPs and UNMAPs per repetition", positive, 2000)
     .option("--round-trips <n>", "requests one at a time per repetition", positive, 500)
+    .option("--sequences <n>", "random sequences of up to 100 steps per repetition", positive, 100)
     .option("--json <file>", "write every single measurement as JSON")
     .option("--out <dir>", "folder for logs (default: out/ and the time)")
     .action(run);
@@ -76,7 +79,7 @@ async function writeJson(file: string, result: object): Promise<void> {
 
 const HEAD = ["", "MEDIAN", "FROM", "TO", ""];
 
-function rows({ bootMs, roundTripMs, throughput }: BenchResult): string[][] {
+function rows({ bootMs, roundTripMs, throughput, exploring }: BenchResult): string[][] {
   const perStep = (part: "predictMs" | "compareMs" | "waitMs") =>
     throughput.map(({ steps, [part]: spentMs }) => 1000 * spentMs / steps);
   const perSecond = (part: "steps" | "actions") =>
@@ -89,6 +92,25 @@ function rows({ bootMs, roundTripMs, throughput }: BenchResult): string[][] {
     row("predicting a step", perStep("predictMs"), "µs"),
     row("comparing a step", perStep("compareMs"), "µs"),
     row("waiting for a step", perStep("waitMs"), "µs"),
+    ...exploringRows(exploring),
+  ];
+}
+
+function exploringRows(exploring: BenchResult["exploring"]): string[][] {
+  const perSecond = (part: "steps" | "sequences") =>
+    exploring.map(({ durationMs, [part]: number }) => 1000 * number / durationMs);
+  const perStep = (spentMs: (measured: Exploring) => number) =>
+    exploring.map((measured) => 1000 * spentMs(measured) / measured.steps);
+  return [
+    row("random steps", perSecond("steps"), "per second"),
+    row("random sequences", perSecond("sequences"), "per second"),
+    row("making a random step", perStep(({ generateMs }) => generateMs), "µs"),
+    row(
+      "judging one",
+      perStep(({ durationMs, generateMs, waitMs }) => durationMs - generateMs - waitMs),
+      "µs",
+    ),
+    row("waiting for one", perStep(({ waitMs }) => waitMs), "µs"),
   ];
 }
 
