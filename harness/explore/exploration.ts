@@ -1,23 +1,18 @@
 /** Exploring a cell: random sequences until the time is up, and what comes of the first that diverge. */
-import { join } from "node:path";
 import type { Target } from "../check/assignment.ts";
-import { causeOf, type Explain } from "../check/attempt.ts";
+import { causeOf } from "../check/attempt.ts";
 import type { CellPlan } from "../check/cell_plan.ts";
-import type { Execution } from "../check/execution.ts";
 import { targetOf } from "../check/preparation.ts";
 import { CannotTestError } from "../errors.ts";
 import { GuestLost } from "../guest/guest_lost.ts";
-import { answerText } from "../model/answer.ts";
 import type { DeviationName } from "../model/semantics.ts";
 import type { Event } from "../report/events.ts";
-import { parseScenarios } from "../scenario/scenario.ts";
-import { type Divergence, divergenceOf } from "./divergence.ts";
+import { divergenceOf } from "./divergence.ts";
+import { writeDivergence } from "./divergence_files.ts";
+import { Examination, type Find } from "./examination.ts";
 import { generate } from "./generate.ts";
-import { type Playable, playableOf } from "./playable.ts";
+import type { Playable } from "./playable.ts";
 import { Player } from "./player.ts";
-import { remarksOf, scenarioText } from "./scenario_file.ts";
-import type { Sequence } from "./sequence.ts";
-import { shrink } from "./shrink.ts";
 
 export interface ExploreOptions {
   readonly seed: number;
@@ -36,16 +31,6 @@ export interface ExploreOptions {
 }
 
 type Emit = (event: Event) => void;
-
-/** Candidates for a shorter sequence: more than any took so far. */
-const TRIES_MOST = 2000;
-
-/** A divergence, and how long it took to be found. */
-interface Find {
-  readonly index: number;
-  readonly playable: Playable;
-  readonly execution: Execution;
-}
 
 /**
  * Explores a cell from the first boot to the last sequence, and tells of everything in events.
@@ -157,7 +142,7 @@ class Exploration {
 
   async #explore(player: Player): Promise<void> {
     for (let find = await this.#search(player); find; find = await this.#search(player)) {
-      await this.#examine(player, find);
+      await this.#tell(player, find);
       if (!this.#options.keepsGoing) return;
     }
   }
@@ -178,7 +163,9 @@ class Exploration {
       }
       const divergence = divergenceOf(execution);
       if (divergence) this.#played.diverged++;
-      if (divergence && !this.#kinds.has(divergence.kind)) find = { index, playable, execution };
+      if (divergence && !this.#kinds.has(divergence.kind)) {
+        find = { index, playable, execution, earlier: this.#played.sequences - 1 };
+      }
       index++;
       return find === undefined;
     });
@@ -201,137 +188,50 @@ class Exploration {
     }
   }
 
-  /** Shows it again on a fresh guest, so that no earlier sequence can be blamed, and makes it as small as can be. */
-  async #examine(player: Player, find: Find): Promise<void> {
-    await player.renew();
-    const again = divergenceOf(await player.play(find.playable));
-    this.#kinds.add(divergenceOf(find.execution)?.kind ?? "").add(again?.kind ?? "");
-    if (!again) return await this.#tell(find, find.playable, find.execution, ["not on a fresh guest"]);
-    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(this.#options.shrinkLimitMs)]);
-    const shorter = upTo(find.playable.sequence, again);
-    const { sequence, tries, isSmallest } = await shrink(
-      shorter,
-      (candidate) => this.#shows(player, candidate, again.kind),
-      { triesMost: TRIES_MOST, signal },
+  /** Makes it as small as can be, writes it as a scenario, and tells how to play that again. */
+  async #tell(player: Player, find: Find): Promise<void> {
+    const { explain, id } = this.#plan;
+    const name = `seed-${this.#options.seed}-${find.index}`;
+    const examination = new Examination(
+      player,
+      this.#target,
+      find,
+      this.#options.shrinkLimitMs,
+      this.#signal,
     );
-    await player.renew();
-    const smallest = playableOf(sequence, this.#name(find), this.#target) ?? find.playable;
-    const shown = await player.play(smallest);
-    const notes = [
-      `${tries} shorter or simpler ones were tried${isSmallest ? "" : ", more would have taken too long"}`,
-    ];
-    if (divergenceOf(shown)?.kind !== again.kind) {
-      const words = "shrunk on a guest that others had been played on, it shows nothing on a fresh one";
-      return await this.#tell(find, find.playable, again.execution, [words]);
-    }
-    await this.#tell(find, smallest, shown, notes);
-  }
-
-  async #shows(player: Player, candidate: Sequence, kind: string): Promise<boolean> {
-    const playable = playableOf(candidate, "candidate", this.#target);
-    return playable !== undefined && divergenceOf(await player.play(playable))?.kind === kind;
-  }
-
-  #name({ index }: Pick<Find, "index">): string {
-    return `seed-${this.#options.seed}-${index}`;
-  }
-
-  /** Writes it as a scenario, and tells how to play that again. */
-  async #tell(find: Find, playable: Playable, execution: Execution, notes: readonly string[]): Promise<void> {
-    const name = this.#name(find);
-    const file = join(this.#plan.artifactsDir, `${name}.yaml`);
-    const before = find.playable.sequence.steps.length;
-    const text = this.#text(name, find, playable, execution, notes);
-    await Deno.mkdir(this.#plan.artifactsDir, { recursive: true });
-    await Deno.writeTextFile(file, text);
-    await Deno.writeTextFile(join(this.#plan.artifactsDir, `${name}.trace`), traceText(playable, execution));
-    // As it stands in the file, so that steps are found there.
-    const [scenario = playable.scenario] = parseScenarios(text, file, "explore");
-    const said = `${before} steps, shrunk to ${scenario.steps.length}; ${notes.join("; ")}`;
-    const cause = causeOf(scenario, { execution }, this.#plan.explain);
-    const { verdict } = execution;
-    this.#emit({
-      type: "scenario-end",
-      cell: this.#plan.id,
-      scenario: `explore/${name}`,
-      file,
-      line: scenario.position.line,
-      verdict,
-      deviations: [],
-      steps: scenario.steps.length,
-      durationMs: this.#elapsedMs,
-      ...cause,
-      reason: [said, ...(cause.reason === undefined ? [] : [cause.reason])].join("\n"),
-      again: this.#plan.replay(file),
-    });
-  }
-
-  #text(
-    name: string,
-    { index, playable: { sequence: { steps } } }: Find,
-    { sequence, prediction }: Playable,
-    execution: Execution,
-    notes: readonly string[],
-  ): string {
-    const { seed } = this.#options;
-    const { kernelSpec: kernel, qemuSpec: qemu, machine: { name: machine }, id, ignoresDeviations, explain } =
-      this.#plan;
-    return scenarioText({
-      name,
-      ...(execution.rule === undefined ? {} : { rule: execution.rule }),
-      sequence,
-      found: {
-        kernel,
-        qemu,
-        machine,
-        seed,
-        sequence: index,
-        ...(ignoresDeviations ? { "no-deviations": true } : {}),
-      },
-      about: [
-        `Found by explore on ${id}: sequence ${index} of seed ${seed}, of ${steps.length} steps; ${
+    try {
+      await examination.run();
+    } finally {
+      // Whatever keeps it from being made smaller: it was seen.
+      for (const kind of examination.kinds) this.#kinds.add(kind);
+      const { execution, playable, notes } = examination;
+      const files = await writeDivergence(this.#plan, {
+        name,
+        seed: this.#options.seed,
+        find,
+        execution,
+        playable,
+        notes,
+      });
+      const cause = causeOf(files.scenario, { execution }, explain);
+      const said =
+        `${find.playable.sequence.steps.length} steps, shrunk to ${playable.sequence.steps.length}; ${
           notes.join("; ")
-        }.`,
-        ...aboutExecution(execution, explain),
-        "Beside each step is what was predicted, and by which rule.",
-      ],
-      remarks: remarksOf(sequence.steps.length, prediction.actions),
-    });
+        }`;
+      this.#emit({
+        type: "scenario-end",
+        cell: id,
+        scenario: `explore/${name}`,
+        file: files.scenarioFile,
+        line: files.scenario.position.line,
+        verdict: execution.verdict,
+        deviations: [],
+        steps: playable.sequence.steps.length,
+        durationMs: this.#elapsedMs,
+        ...cause,
+        reason: [said, ...(cause.reason === undefined ? [] : [cause.reason])].join("\n"),
+        again: this.#plan.replay(files.scenarioFile),
+      });
+    }
   }
-}
-
-/** Nothing after the step that diverged matters. */
-function upTo({ setting, steps }: Sequence, { execution: { stepIndex } }: Divergence): Sequence {
-  return { setting, steps: stepIndex === undefined ? steps : steps.slice(0, stepIndex + 1) };
-}
-
-function aboutExecution(
-  { verdict, stepIndex, actionText, difference, rule, reason, console = [] }: Execution,
-  explain: Explain = (rule) => rule,
-): string[] {
-  const where = stepIndex === undefined ? "" : ` at step ${stepIndex + 1}`;
-  return [
-    `${verdict}${where}${actionText === undefined ? "" : `: ${actionText}`}`,
-    ...(difference ? [`predicted ${difference.predicted}`] : []),
-    ...(rule === undefined ? [] : [`because   ${explain(rule)}`]),
-    ...(difference ? [`observed  ${difference.observed}`] : []),
-    ...(reason === undefined ? [] : [reason]),
-    ...console.slice(0, CONSOLE_LINES_MOST),
-  ].flatMap((text) => text.split("\n"));
-}
-
-const CONSOLE_LINES_MOST = 20;
-
-/** Every call, what was predicted of it and what was observed. */
-function traceText({ prediction: { actions } }: Playable, { observed = [] }: Execution): string {
-  return actions.map(({ action, stepIndex, right, real }, index) => {
-    const answer = observed[index];
-    const [predicted, seen] = [answerText(real), answer ? answerText(answer) : "?"];
-    const known = answerText(right) === predicted ? "" : `   right: ${answerText(right)}`;
-    const mark = answer && seen !== predicted ? "!" : " ";
-    const step = stepIndex === undefined ? "-" : String(stepIndex + 1);
-    return `${mark} ${
-      step.padStart(3)
-    }  ${action.text}\n         predicted ${predicted}${known}\n         observed  ${seen}\n`;
-  }).join("");
 }
