@@ -93,7 +93,7 @@ export class Examination {
     );
     const note = `${tries} shorter or simpler ones were tried`;
     return {
-      playable: playableOf(sequence, whole.scenario.id, this.#target) ?? whole,
+      playable: playableOf(sequence, "smallest", this.#target) ?? whole,
       note: isSmallest ? note : `${note}, more would have taken too long`,
     };
   }
