@@ -10,7 +10,7 @@ import { type Scenario, stepFrom } from "../scenario/scenario.ts";
 import type { Step } from "../scenario/step.ts";
 import { isAffordable, mapIn } from "./draw/affordable.ts";
 import { drawAttach, drawByHand } from "./draw/attaching.ts";
-import { drawHaunts } from "./draw/haunts.ts";
+import { drawEdges, drawHaunts } from "./draw/haunts.ts";
 import { drawProfile, drawWeights, type Profile } from "./draw/profile.ts";
 import { Random, type Weighted } from "./draw/random.ts";
 import { drawSetting, plainSetting } from "./draw/setting.ts";
@@ -40,8 +40,12 @@ export function generate(
   const random = new Random(seed, index);
   const name = `sequence-${seed >>> 0}-${index}`;
   const profile = drawProfile(random);
-  const { setting, scenario, traits } = drawBeginning(random, target, profile, name);
+  const { setting, scenario, haunts } = drawBeginning(random, target, profile, name);
   const assignment = assignGroups(scenario, target);
+  const traits = drawTraits(random, target, setting, profile, [
+    ...haunts,
+    ...drawEdges(random, assignment.world),
+  ]);
   const play = new ModelPlay(scenario, assignment, target);
   const run = new Run(random, assignment, play, traits, drawWeights(random, profile), name);
   run.drawSteps(Math.max(1, (stepsMost >> 1) + random.below((stepsMost >> 1) + 1)));
@@ -64,7 +68,7 @@ const SOME_STEP: WrittenStep = { open: "c0" };
 interface Beginning {
   readonly setting: Setting;
   readonly scenario: Scenario;
-  readonly traits: Traits;
+  readonly haunts: readonly bigint[];
 }
 
 function drawBeginning(random: Random, target: Target, profile: Profile, name: string): Beginning {
@@ -76,7 +80,7 @@ function drawBeginning(random: Random, target: Target, profile: Profile, name: s
       : plainSetting(target);
     const scenario = scenarioOf({ setting, steps: [SOME_STEP] }, name);
     if (whyNot(scenario, target) !== undefined) continue;
-    return { setting, scenario, traits: drawTraits(random, target, setting, profile, haunts) };
+    return { setting, scenario, haunts };
   }
   throw new RangeError("the machine has no group to play sequences with");
 }

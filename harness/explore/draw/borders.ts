@@ -2,6 +2,7 @@
 import { PAGE_SIZE } from "../../model/constants.ts";
 import { overlaps, type Range, U64_MAX } from "../../model/range_list.ts";
 import { entryOf, type State, type Type1 } from "../../model/state.ts";
+import type { Group } from "../../model/world.ts";
 import type { Random } from "./random.ts";
 import type { Situation } from "./situation.ts";
 
@@ -32,11 +33,11 @@ function edgesIn(state: State, { list, mappings, domains }: Type1, random: Rando
   }
 }
 
-/** Where a group's regions and its aperture begin and end. */
-export function edgesAround({ world }: State, group: string): bigint[] {
-  const { reserved, iommu: { aperture, refuses } } = entryOf(world, group);
-  return [...reserved, aperture, ...(refuses ? [refuses] : [])].flatMap(edgesOf);
-}
+/** Where a group's regions and its aperture begin and end, and what it is refused. */
+export const edgesOfGroup = ({ reserved, iommu: { aperture, refuses } }: Group): bigint[] =>
+  [...reserved, aperture, ...(refuses ? [refuses] : [])].flatMap(edgesOf);
+
+const edgesAround = ({ world }: State, group: string): bigint[] => edgesOfGroup(entryOf(world, group));
 
 /** An address at which something begins, or is first over; up to 2^64. */
 export function someEdge({ random, state, traits }: Situation, type1: Type1): bigint {

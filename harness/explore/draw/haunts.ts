@@ -1,6 +1,7 @@
 /** Places that a sequence keeps coming back to, so that its mappings and regions meet. */
-import type { Group } from "../../model/world.ts";
-import { alignDown } from "./borders.ts";
+import { U64_MAX } from "../../model/range_list.ts";
+import type { Group, World } from "../../model/world.ts";
+import { alignDown, edgesOfGroup } from "./borders.ts";
 import type { Random } from "./random.ts";
 
 /** Where devices of 32 address bits get to. */
@@ -26,4 +27,10 @@ export function drawHaunts(random: Random, { iommu: { aperture } }: Group, isInR
         return random.oneOf(known);
     }
   });
+}
+
+/** Pages at which groups differ from each other: where a region or an aperture begins or ends, or something is refused. */
+export function drawEdges(random: Random, world: World): bigint[] {
+  const edges = [...world.values()].flatMap(edgesOfGroup).filter((edge) => edge <= U64_MAX);
+  return Array.from({ length: random.below(4) }, () => alignDown(random.oneOf(edges)));
 }

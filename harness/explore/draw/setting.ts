@@ -121,15 +121,18 @@ function needsOf({ name, devices, kinds: [kind] }: MachineGroup, isByKind = fals
 const isOrderFree = (groups: Readonly<Record<string, WrittenGroup>>): boolean =>
   Object.keys(groups).length <= 2;
 
-/** All that can be translated, in two halves: nothing is left then. */
-function everything(random: Random, { iommu: { aperture: { start, last } } }: Group): string[] {
+/** All that can be translated, in two halves, as one would have a length that doesn't fit 64 bits: nothing is left then. */
+export function everything(
+  { iommu: { aperture: { start, last } } }: Pick<Group, "iommu">,
+  kind: () => ReservedKind,
+): string[] {
   const middle = (start + last) / 2n;
   const halves = [{ start, last: middle }, { start: middle + 1n, last }];
-  return halves.map((half) => `${rangeText(half)} ${random.oneOf(["reserved", "direct", "msi"])}`);
+  return halves.map((half) => `${rangeText(half)} ${kind()}`);
 }
 
 function drawRegions(random: Random, own: Group, borders: readonly bigint[]): string[] {
-  if (random.chance(5)) return everything(random, own);
+  if (random.chance(5)) return everything(own, () => random.oneOf(["reserved", "direct", "msi"]));
   const regions: string[] = [];
   const known = [...borders];
   for (let count = random.weighted([[4, 1], [3, 2], [2, 3], [1, 4]]); count > 0; count--) {
@@ -156,6 +159,7 @@ function drawRange(random: Random, borders: readonly bigint[]): Range {
   const away = random.weighted<bigint>([
     [4, 0n],
     [4, -size],
+    [1, -size - 1n],
     [2, -size / 2n],
     [2, PAGE_SIZE],
     [1, 1n],

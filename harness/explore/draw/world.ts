@@ -1,9 +1,10 @@
 /** Parameters of the kernel's module, regions that turn up, failures that are due. */
-import { hex } from "../../model/range_list.ts";
+import { rangeText } from "../../model/range_list.ts";
+import { entryOf } from "../../model/state.ts";
 import { PAGE_SIZE } from "../../model/constants.ts";
 import type { WrittenStep } from "../sequence.ts";
 import type { Random } from "./random.ts";
-import { INJECTED_KINDS } from "./setting.ts";
+import { everything, INJECTED_KINDS } from "./setting.ts";
 import { nothingToDraw, type Situation } from "./situation.ts";
 
 /** How many mappings the containers may have that get their IOMMU from now on. */
@@ -22,12 +23,22 @@ export function drawParameter({ random }: Situation): WrittenStep {
   }
 }
 
-export function drawInject({ random, traits }: Situation): WrittenStep {
+/** Of a hundred injections so many leave nothing for a list to be made of. */
+const EVERYTHING_PERCENT = 5;
+
+export function drawInject({ random, traits, state }: Situation): WrittenStep {
   if (!traits.mayInject) nothingToDraw();
-  const start = random.oneOf(traits.haunts) + PAGE_SIZE * random.between(0n, 4n);
+  const group = random.oneOf(traits.groups);
+  const reserved = random.chance(EVERYTHING_PERCENT)
+    ? everything(entryOf(state.world, group), () => "direct")
+    : [drawRegion(random, traits.haunts)];
+  return { inject: { group, reserved } };
+}
+
+function drawRegion(random: Random, haunts: readonly bigint[]): string {
+  const start = random.oneOf(haunts) + PAGE_SIZE * random.between(0n, 4n);
   const last = start + random.oneOf([0n, PAGE_SIZE - 1n, 16n * PAGE_SIZE - 1n]);
-  const region = `${hex(start)}..${hex(last)} ${random.oneOf(INJECTED_KINDS)}`;
-  return { inject: { group: random.oneOf(traits.groups), reserved: [region] } };
+  return `${rangeText({ start, last })} ${random.oneOf(INJECTED_KINDS)}`;
 }
 
 export function drawFailCollection({ random, traits }: Situation): WrittenStep {
