@@ -22,6 +22,8 @@ interface Options extends CellOptions {
   shrinkLimit: number;
   steps: number;
   races?: true;
+  repetitions: number;
+  mayEmpty?: true;
   first: number;
   keepGoing?: true;
   deviations: boolean;
@@ -39,6 +41,8 @@ export function register(program: Command): void {
       "--races",
       "instead of sequences, let two threads loose on one container: some order must explain them",
     )
+    .option("--repetitions <n>", "how often each race is played", positive, 1)
+    .option("--may-empty", "let races take a container's last group away, which kernels don't survive")
     .option("--first <n>", "number of the first sequence or race", count, 0)
     .option("--keep-going", "don't end with the first divergence; tell of each kind once")
     .option("--no-deviations", "take what the kernel's version is known to do wrong for a divergence, too");
@@ -67,7 +71,8 @@ function explorer(options: Options) {
   const { runs = Infinity, steps, races, first } = options;
   const seed = options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
   const limits = { timeLimitMs: options.timeLimit * 1000, shrinkLimitMs: options.shrinkLimit * 1000 };
-  const raceWish = { seed, first, racesMost: runs, ...limits };
+  const { repetitions, mayEmpty = false } = options;
+  const raceWish = { seed, first, repetitions, mayEmpty, racesMost: runs, ...limits };
   const wish = { seed, first, runs, stepsMost: steps, keepsGoing: options.keepGoing ?? false, ...limits };
   return (plan: CellPlan, emit: Emit, signal: AbortSignal) =>
     races ? raceInCell(plan, raceWish, emit, signal) : exploreCell(plan, wish, emit, signal);

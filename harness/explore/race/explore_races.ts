@@ -27,6 +27,8 @@ export interface RaceOptions {
   readonly seed: number;
   /** The first race's number; 0 if nothing else is said. */
   readonly first?: number;
+  /** How often each race is played, since none ends the same way each time; once if nothing else is said. */
+  readonly repetitions?: number;
   /** No further races, where time doesn't tell when it is enough. */
   readonly racesMost?: number;
   /** Whether threads may take the last group out of the container, which kernels don't survive. [spec §12 Q5] */
@@ -162,16 +164,25 @@ class Exploration {
   #elapsedMs = (): number => Math.round(performance.now() - this.#begin);
 
   async #find(): Promise<Finding | undefined> {
-    const { seed, first = 0, racesMost = Infinity, timeLimitMs, signal, emit } = this.#options;
-    const end = first + racesMost;
-    for (let next = first; next < end && this.#elapsedMs() < timeLimitMs && !signal.aborted;) {
-      const length = Math.min(BATCH_RACES, end - next);
-      const races = Array.from({ length }, () => drawRace(seed, next++, this.#stage));
+    const { timeLimitMs, signal, emit } = this.#options;
+    const drawn = this.#draw();
+    while (this.#elapsedMs() < timeLimitMs && !signal.aborted) {
+      const races = Array.from({ length: BATCH_RACES }, () => drawn.next().value ?? []).flat();
+      if (races.length === 0) return undefined;
       const { findings } = await this.#trials.play(races, this.#count);
       emit({ type: "played", counts: this.#countsNow(), durationMs: this.#elapsedMs() });
       if (findings[0]) return findings[0];
     }
     return undefined;
+  }
+
+  /** The races that there are to be played, each as often as it is. */
+  *#draw(): Generator<Race, undefined> {
+    const { seed, first = 0, racesMost = Infinity, repetitions = 1 } = this.#options;
+    for (let index = first; index < first + racesMost; index++) {
+      const race = drawRace(seed, index, this.#stage);
+      for (let times = 0; times < repetitions; times++) yield race;
+    }
   }
 
   #count = (order: Order, { threads }: Race): void => {

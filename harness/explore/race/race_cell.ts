@@ -55,11 +55,14 @@ export async function raceInCell(
   }
 }
 
+/** So often is a race to be played to see it fail again. */
+const REPETITIONS_AGAIN = 2000;
+
 /** Races don't repeat reliably, so what is kept of one is what happened, not a scenario. */
 async function tellFinding(
   plan: CellPlan,
-  { seed }: RaceWish,
-  { finding, odds, durationMs }: RaceReport,
+  { seed, mayEmpty }: RaceWish,
+  { finding, asFound, odds, durationMs }: RaceReport,
   emit: Emit,
 ): Promise<void> {
   if (!finding) return;
@@ -68,7 +71,8 @@ async function tellFinding(
   const file = join(plan.artifactsDir, `${name}.txt`);
   const text = findingText(finding, odds);
   await Deno.mkdir(plan.artifactsDir, { recursive: true });
-  await Deno.writeTextFile(file, text);
+  const drawn = asFound && asFound !== finding ? `\nas it was drawn: ${findingText(asFound)}` : "";
+  await Deno.writeTextFile(file, `${text}${drawn}`);
   emit({
     type: "scenario-end",
     cell: plan.id,
@@ -80,6 +84,9 @@ async function tellFinding(
     steps: race.threads.flat().length,
     durationMs,
     reason: text.trimEnd() === "" ? reason : text.trimEnd(),
-    again: plan.explore(["--races", "--seed", String(seed), "--first", String(race.index)]),
+    again: plan.explore([
+      ...["--races", "--seed", String(seed), "--first", String(race.index)],
+      ...["--runs", "1", "--repetitions", String(REPETITIONS_AGAIN), ...(mayEmpty ? ["--may-empty"] : [])],
+    ]),
   });
 }
