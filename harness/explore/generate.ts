@@ -72,11 +72,10 @@ interface Beginning {
 }
 
 function drawBeginning(random: Random, target: Target, profile: Profile, name: string): Beginning {
-  const wishes = { wantsGroups: profile.name === "attaching", wantsEngine: profile.name === "dma" };
-  const haunts = drawHaunts(random, plainGroupOf(target.groups), wishes.wantsEngine);
+  const haunts = drawHaunts(random, plainGroupOf(target.groups), profile.hasEngine);
   for (let tries = 0; tries <= SETTINGS_MOST; tries++) {
     const setting = tries < SETTINGS_MOST
-      ? drawSetting(random, target, haunts, wishes)
+      ? drawSetting(random, target, haunts, profile)
       : plainSetting(target);
     const scenario = scenarioOf({ setting, steps: [SOME_STEP] }, name);
     if (whyNot(scenario, target) !== undefined) continue;

@@ -9,6 +9,12 @@ import type { Situation } from "./situation.ts";
 export const HUGE_BYTES = 2n << 20n;
 const END = U64_MAX + 1n;
 
+/** What a MAP or an UNMAP is about. */
+export interface Place {
+  readonly iova: bigint;
+  readonly size: bigint;
+}
+
 /** Where a device of 32 address bits gets to. */
 const REACH = 1n << 32n;
 

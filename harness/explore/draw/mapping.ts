@@ -1,8 +1,7 @@
-/** MAP and UNMAP, as programs mean them and as they don't. */
+/** MAP, as programs mean it and as they don't. */
 import { PAGE_SIZE } from "../../model/constants.ts";
 import { U64_MAX } from "../../model/range_list.ts";
-import { MAIN_PROCESS, type Mapping, type Type1 } from "../../model/state.ts";
-import { entryOf } from "../../model/state.ts";
+import { entryOf, MAIN_PROCESS, type Type1 } from "../../model/state.ts";
 import type { MemoryKind } from "../../model/pinning.ts";
 import type { WrittenStep } from "../sequence.ts";
 import {
@@ -12,6 +11,7 @@ import {
   HUGE_BYTES,
   isFree,
   pageAt,
+  type Place,
   someEdge,
   someSize,
   wrapped,
@@ -21,11 +21,6 @@ import { inContainer, isNonsense, nothingToDraw, pickBackend, type Situation } f
 
 /** Attempts to find a place where nothing is in the way. */
 const TRIES = 6;
-
-interface Place {
-  readonly iova: bigint;
-  readonly size: bigint;
-}
 
 /** A place that begins or ends at a border, or goes over it. */
 function placeAtBorder(situation: Situation, type1: Type1): Place {
@@ -121,7 +116,16 @@ const ACCESSES = [[12, "rw"], [4, "r"], [3, "w"]] as const;
 const ODD_FLAGS = [0n, 4n, 5n, 7n, 8n, 0xbn, 0x13n, 0xffffffffn];
 
 /** Addresses at which the probe has nothing, which aren't a user's, and which are no multiple of a page. */
-const NOWHERE = [0n, 0x1000n, 0x800n, 0x1234n, 0x800000000000n, 1n << 63n, alignDown(U64_MAX), U64_MAX];
+export const NOWHERE = [
+  0n,
+  0x1000n,
+  0x800n,
+  0x1234n,
+  0x800000000000n,
+  1n << 63n,
+  alignDown(U64_MAX),
+  U64_MAX,
+];
 
 /** Faults that a MAP can have beside its address and size. */
 function mapOddity(random: Random, size: bigint): Readonly<Record<string, unknown>> {
@@ -159,90 +163,6 @@ export function drawMap(situation: Situation): WrittenStep {
       ...oddity,
     },
   };
-}
-
-/** What an UNMAP is about: a mapping, several, parts, or nothing at all. */
-function placeToUnmap(situation: Situation, type1: Type1): Place {
-  const { random } = situation;
-  const { mappings } = type1;
-  if (mappings.length === 0 || isNonsense(situation)) return anyPlace(situation, type1);
-  const index = random.below(mappings.length);
-  const first = mappings[index]!;
-  return random.weighted<() => Place>([
-    [8, () => ({ iova: first.iova, size: first.size })],
-    [3, () => upTo(first, mappings[Math.min(mappings.length - 1, index + 1 + random.below(3))]!)],
-    [2, () => askew(random, first)],
-    [2, () => ({ iova: pageAt(random, someEdge(situation, type1)), size: someSize(random) })],
-    [1, () => upTo(mappings[0]!, mappings.at(-1)!)],
-    [1, () => wholeRange(random, type1)],
-    [1, () => ({ iova: first.iova, size: U64_MAX - first.iova + 1n })],
-  ])();
-}
-
-function anyPlace(situation: Situation, type1: Type1): Place {
-  const { random } = situation;
-  const edge = someEdge(situation, type1);
-  const iova = random.chance(70) ? pageAt(random, edge) : byteAt(random, edge);
-  return { iova, size: random.chance(50) ? absurdSize(random, iova) : someSize(random) };
-}
-
-const upTo = (first: Mapping, last: Mapping): Place => ({
-  iova: first.iova,
-  size: last.iova + last.size - first.iova,
-});
-
-/** A mapping and a page more or less, on either side. */
-function askew(random: Random, { iova, size }: Mapping): Place {
-  const [before, behind] = random.oneOf([[1n, 0n], [-1n, 0n], [0n, 1n], [0n, -1n], [1n, 1n], [-1n, 1n], [
-    1n,
-    -1n,
-  ]]);
-  return { iova: wrapped(iova - before! * PAGE_SIZE), size: wrapped(size + (before! + behind!) * PAGE_SIZE) };
-}
-
-function wholeRange(random: Random, { list }: Type1): Place {
-  const { start, last } = random.oneOf(list);
-  const iova = alignDown(start);
-  return { iova, size: wrapped(alignDown(last) + PAGE_SIZE - iova) };
-}
-
-export function drawUnmap(situation: Situation): WrittenStep {
-  const { random } = situation;
-  const [key, type1] = pickBackend(situation);
-  if (random.chance(5)) return { unmap: { ...inContainer(key), flags: 2n } };
-  const { iova, size } = placeToUnmap(situation, type1);
-  if (size > U64_MAX) nothingToDraw();
-  const oddity = isNonsense(situation) ? unmapOddity(random) : {};
-  return { unmap: { ...inContainer(key), iova, size, ...oddity } };
-}
-
-function unmapOddity(random: Random): Readonly<Record<string, unknown>> {
-  return random.chance(60)
-    ? { flags: random.oneOf([2n, 3n, 4n, 5n, 6n, 8n, 0x80000000n]) }
-    : { argsz: random.oneOf([0n, 8n, 23n, 24n, 25n, 48n, 0xffffffffn]) };
-}
-
-/** Takes the vaddr of mappings away; all of them, or those of a range. */
-export function drawTakeVaddr(situation: Situation): WrittenStep {
-  const { random } = situation;
-  const [key, type1] = pickBackend(situation);
-  if (random.chance(20)) return { unmap: { ...inContainer(key), flags: 6n } };
-  const { iova, size } = placeToUnmap(situation, type1);
-  if (size > U64_MAX) nothingToDraw();
-  return { unmap: { ...inContainer(key), iova, size, flags: 4n } };
-}
-
-/** Gives a mapping another vaddr, mostly one that lacks its own. */
-export function drawGiveVaddr(situation: Situation): WrittenStep {
-  const { random } = situation;
-  const [key, { mappings }] = pickBackend(situation);
-  const robbed = mappings.filter(({ isInvalid }) => isInvalid);
-  const candidates = robbed.length > 0 && !random.chance(10) ? robbed : mappings;
-  if (candidates.length === 0) nothingToDraw();
-  const mapping = random.oneOf(candidates);
-  const { iova, size } = isNonsense(situation) ? askew(random, mapping) : mapping;
-  const vaddr = random.chance(20) ? { vaddr: random.oneOf(NOWHERE) } : {};
-  return { map: { ...inContainer(key), iova, size, flags: 4n, ...vaddr } };
 }
 
 export const drawWalk = (situation: Situation): WrittenStep => ({ walk: pickBackend(situation)[0] });

@@ -15,7 +15,7 @@ import {
 } from "./attaching.ts";
 import { drawDirty, drawDirtyGet, drawUnmapWithBitmap } from "./dirty.ts";
 import { drawDma, drawEngine } from "./dma.ts";
-import { drawGiveVaddr, drawMap, drawTakeVaddr, drawUnmap, drawWalk } from "./mapping.ts";
+import { drawMap, drawWalk } from "./mapping.ts";
 import {
   drawContainerIoctl,
   drawDeviceOpenMisnamed,
@@ -27,6 +27,8 @@ import {
 import { drawExec, drawExit, drawFork, drawMemlock } from "./processes.ts";
 import type { Random, Weighted } from "./random.ts";
 import type { StepDraw } from "./situation.ts";
+import { drawUnmap } from "./unmapping.ts";
+import { drawGiveVaddr, drawTakeVaddr } from "./vaddr.ts";
 import { drawFailCollection, drawInject, drawParameter } from "./world.ts";
 
 /** Steps that belong together, each with its weight among them. */
@@ -65,7 +67,6 @@ const FAMILIES = {
 type Family = keyof typeof FAMILIES;
 
 export interface Profile {
-  readonly name: string;
   readonly weights: Readonly<Partial<Record<Family, number>>>;
   readonly nonsensePercent: number;
   readonly mappingsMost: number;
@@ -73,26 +74,31 @@ export interface Profile {
   readonly hasProcesses: boolean;
   /** Memory of all kinds. */
   readonly hasMemoryKinds: boolean;
+  /** More than one group makes attaching worth the while. */
+  readonly hasManyGroups: boolean;
+  /** Devices move data: one at least can, and everything is where it gets to. */
+  readonly hasEngine: boolean;
 }
 
-const PROFILE: Omit<Profile, "name" | "weights"> = {
+const PROFILE: Omit<Profile, "weights"> = {
   nonsensePercent: 8,
   mappingsMost: 12,
   hasProcesses: false,
   hasMemoryKinds: false,
+  hasManyGroups: false,
+  hasEngine: false,
 };
 
 const PROFILES: Weighted<Profile> = [
   [5, {
     ...PROFILE,
-    name: "mapping",
     weights: { mapping: 80, attaching: 6, asking: 4, vaddr: 4, walking: 1, misuse: 2, limits: 2, dirty: 2 },
     mappingsMost: 24,
     hasMemoryKinds: true,
   }],
   [6, {
     ...PROFILE,
-    name: "attaching",
+    hasManyGroups: true,
     weights: {
       mapping: 25,
       attaching: 45,
@@ -107,19 +113,16 @@ const PROFILES: Weighted<Profile> = [
   }],
   [3, {
     ...PROFILE,
-    name: "handles",
     weights: { mapping: 15, attaching: 10, handles: 60, asking: 8, misuse: 6, processes: 3 },
     mappingsMost: 4,
   }],
   [3, {
     ...PROFILE,
-    name: "dirty",
     weights: { mapping: 30, dirty: 55, attaching: 6, asking: 3, vaddr: 2 },
     mappingsMost: 8,
   }],
   [3, {
     ...PROFILE,
-    name: "processes",
     weights: { mapping: 45, processes: 12, limits: 16, vaddr: 20, attaching: 8, handles: 6, dirty: 2 },
     mappingsMost: 8,
     hasProcesses: true,
@@ -127,13 +130,12 @@ const PROFILES: Weighted<Profile> = [
   }],
   [3, {
     ...PROFILE,
-    name: "dma",
+    hasEngine: true,
     weights: { mapping: 35, dma: 60, attaching: 12, vaddr: 3, processes: 2, dirty: 2 },
     mappingsMost: 8,
   }],
   [2, {
     ...PROFILE,
-    name: "nonsense",
     weights: {
       mapping: 35,
       attaching: 10,
@@ -149,7 +151,6 @@ const PROFILES: Weighted<Profile> = [
   }],
   [3, {
     ...PROFILE,
-    name: "mixed",
     weights: {
       mapping: 30,
       attaching: 15,

@@ -44,7 +44,7 @@ export function drawTraits(
     memoryKinds: memoryKinds(random, target, profile),
     mappingsMost: profile.mappingsMost,
     haunts: mayLeak ? [...haunts, TOP_PAGE] : haunts,
-    isInReach: profile.name === "dma",
+    isInReach: profile.hasEngine,
     beginsByHand: random.chance(BY_HAND_PERCENT),
     firstSteps: random.chance(BUDGET_PERCENT) ? [drawBudget(random)] : [],
     mayInject: target.lackOfModules === undefined && setting["list-order"] !== "as-written",
@@ -53,8 +53,12 @@ export function drawTraits(
 }
 
 /** Files are the same RAM disk, so that they aren't for sequences that look at what is in memory. */
-function memoryKinds(random: Random, { options }: Target, { name, hasMemoryKinds }: Profile): MemoryKind[] {
-  if (name === "dma") return ["private", "private", "shared", "scattered"];
+function memoryKinds(
+  random: Random,
+  { options }: Target,
+  { hasEngine, hasMemoryKinds }: Profile,
+): MemoryKind[] {
+  if (hasEngine) return ["private", "private", "shared", "scattered"];
   if (!hasMemoryKinds) return ["private"];
   const hasHuge = random.chance(HUGE_PERCENT);
   return [

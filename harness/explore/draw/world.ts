@@ -1,10 +1,11 @@
 /** Parameters of the kernel's module, regions that turn up, failures that are due. */
 import { rangeText } from "../../model/range_list.ts";
+import { RESERVED_KINDS } from "../../model/reserved.ts";
 import { entryOf } from "../../model/state.ts";
 import { PAGE_SIZE } from "../../model/constants.ts";
 import type { WrittenStep } from "../sequence.ts";
 import type { Random } from "./random.ts";
-import { everything, INJECTED_KINDS } from "./setting.ts";
+import { everything } from "./regions.ts";
 import { nothingToDraw, type Situation } from "./situation.ts";
 
 /** How many mappings the containers may have that get their IOMMU from now on. */
@@ -38,7 +39,7 @@ export function drawInject({ random, traits, state }: Situation): WrittenStep {
 function drawRegion(random: Random, haunts: readonly bigint[]): string {
   const start = random.oneOf(haunts) + PAGE_SIZE * random.between(0n, 4n);
   const last = start + random.oneOf([0n, PAGE_SIZE - 1n, 16n * PAGE_SIZE - 1n]);
-  return `${rangeText({ start, last })} ${random.oneOf(INJECTED_KINDS)}`;
+  return `${rangeText({ start, last })} ${random.oneOf(RESERVED_KINDS)}`;
 }
 
 export function drawFailCollection({ random, traits }: Situation): WrittenStep {
