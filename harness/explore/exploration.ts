@@ -32,6 +32,9 @@ export interface ExploreOptions {
 
 type Emit = (event: Event) => void;
 
+/** How far it is is told as often as that. */
+const PROGRESS_MS = 1000;
+
 /**
  * Explores a cell from the first boot to the last sequence, and tells of everything in events.
  * @param signal aborted, guests end at once and no further sequence begins
@@ -59,6 +62,7 @@ class Exploration {
   #next: number;
   #played = { sequences: 0, known: 0, diverged: 0, steps: 0, answers: 0 };
   #playingMs = 0;
+  #toldMs = 0;
   #hasStarted = false;
 
   constructor(plan: CellPlan, options: ExploreOptions, emit: Emit, signal: AbortSignal) {
@@ -161,6 +165,7 @@ class Exploration {
         this.#played.known++;
         this.#noteDeviations(playable);
       }
+      this.#tellProgress();
       const divergence = divergenceOf(execution);
       if (divergence) this.#played.diverged++;
       if (divergence && !this.#kinds.has(divergence.kind)) {
@@ -172,6 +177,14 @@ class Exploration {
     this.#next = index;
     this.#playingMs += performance.now() - begin;
     return find;
+  }
+
+  #tellProgress(): void {
+    const now = performance.now();
+    if (now - this.#toldMs < PROGRESS_MS) return;
+    this.#toldMs = now;
+    const { sequences: played, steps } = this.#played;
+    this.#emit({ type: "exploring", cell: this.#plan.id, played, steps });
   }
 
   /** Which of a sequence's are exercised takes long to find out: those that others have exercised aren't asked for. */

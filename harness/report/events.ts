@@ -128,6 +128,15 @@ export interface ScenarioEnd {
   again: string;
 }
 
+/** How far the exploring of a cell is, told every now and then. */
+export interface Exploring {
+  type: "exploring";
+  cell: string;
+  /** Sequences or races, and their steps or calls, so far. */
+  played: number;
+  steps: number;
+}
+
 /** Random sequences were played in a cell; what diverged was told by events of scenarios. */
 export interface Explored {
   type: "explored";
@@ -207,6 +216,7 @@ export type Event =
   | WorldChecked
   | AttemptEnd
   | ScenarioEnd
+  | Exploring
   | Explored
   | Raced
   | CellEnd
@@ -264,6 +274,7 @@ const TYPES: Record<Event["type"], true> = {
   "world-checked": true,
   "attempt-end": true,
   "scenario-end": true,
+  "exploring": true,
   "explored": true,
   "raced": true,
   "cell-end": true,

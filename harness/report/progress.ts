@@ -1,5 +1,5 @@
 /** Progress for a person at a terminal; nothing at all elsewhere. */
-import type { Event } from "./events.ts";
+import type { Event, Exploring } from "./events.ts";
 
 const CLEAR_LINE = "\r\x1b[2K";
 
@@ -11,6 +11,8 @@ export class ProgressLine {
   #cellsDone = 0;
   #scenarios = 0;
   #failures = 0;
+  /** By cells, where these are explored. */
+  readonly #explored = new Map<string, Exploring>();
 
   /** @param write takes text for the terminal */
   constructor(write: (text: string) => void) {
@@ -30,6 +32,7 @@ export class ProgressLine {
       this.#scenarios++;
       if (event.verdict !== "match" && event.verdict !== "known") this.#failures++;
     }
+    if (event.type === "exploring") this.#explored.set(event.cell, event);
     this.clear();
     if (event.type !== "run-end") this.#write(this.#text());
   }
@@ -37,6 +40,13 @@ export class ProgressLine {
   #text(): string {
     const seconds = ((performance.now() - this.#begin) / 1000).toFixed(1);
     const failed = this.#failures > 0 ? `, ${this.#failures} failed` : "";
-    return `${seconds} s  cells ${this.#cellsDone}/${this.#cells}  scenarios ${this.#scenarios}${failed}`;
+    return `${seconds} s  cells ${this.#cellsDone}/${this.#cells}  ${this.#playedText()}${failed}`;
+  }
+
+  #playedText(): string {
+    if (this.#explored.size === 0) return `scenarios ${this.#scenarios}`;
+    const all = [...this.#explored.values()];
+    const sum = (count: (one: Exploring) => number) => all.reduce((total, one) => total + count(one), 0);
+    return `played ${sum(({ played }) => played)}, steps ${sum(({ steps }) => steps)}`;
   }
 }

@@ -142,6 +142,8 @@ class Cell {
         return this.#body([commentLine(attemptText(event))]);
       case "scenario-end":
         return this.#point(event.verdict, scenarioPoint(event));
+      case "exploring":
+        return;
       case "explored":
         return this.#point("match", exploredPoint(event));
       case "raced":

@@ -34,6 +34,9 @@ export async function raceInCell(
     });
   let hasStarted = false;
   const tell = (event: RaceEvent) => {
+    if (event.type === "played") {
+      emit({ type: "exploring", cell, played: event.counts.races, steps: event.counts.calls });
+    }
     if (event.type !== "guest-booted") return;
     const { accelerator, ...booted } = event;
     if (!hasStarted) emit({ type: "cell-start", cell, kernel, qemu, machine, accelerator });
