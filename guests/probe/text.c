@@ -41,28 +41,28 @@ void text_string(struct text *text, const char *string)
 
 void text_char(struct text *text, char character)
 {
-	text_bytes(text, &character, 1);
+	reserve(text, 1);
+	text->bytes[text->length++] = character;
 }
 
 static const char DIGITS[] = "0123456789abcdef";
 
-/* The digits are made by hand: an IOVA list has hundreds of numbers, and printf is slow under emulation. */
-static void append_number(struct text *text, uint64_t number, unsigned int base)
+/*
+ * The digits are made by hand: an IOVA list has hundreds of numbers, and printf is slow under emulation. So is division,
+ * unless the compiler knows by what.
+ */
+void text_hex(struct text *text, uint64_t number)
 {
-	char digits[20];
+	char digits[18];
 	size_t first = sizeof(digits);
 
 	do {
-		digits[--first] = DIGITS[number % base];
-		number /= base;
+		digits[--first] = DIGITS[number & 0xf];
+		number >>= 4;
 	} while (number);
+	digits[--first] = 'x';
+	digits[--first] = '0';
 	text_bytes(text, digits + first, sizeof(digits) - first);
-}
-
-void text_hex(struct text *text, uint64_t number)
-{
-	text_bytes(text, "0x", 2);
-	append_number(text, number, 16);
 }
 
 void text_octets(struct text *text, const char *bytes, size_t length)
@@ -77,7 +77,14 @@ void text_octets(struct text *text, const char *bytes, size_t length)
 
 void text_decimal(struct text *text, uint64_t number)
 {
-	append_number(text, number, 10);
+	char digits[20];
+	size_t first = sizeof(digits);
+
+	do {
+		digits[--first] = DIGITS[number % 10];
+		number /= 10;
+	} while (number);
+	text_bytes(text, digits + first, sizeof(digits) - first);
 }
 
 void text_range(struct text *text, uint64_t start, uint64_t last)
