@@ -115,8 +115,9 @@ export function drawDeviceClose({ random, state, process }: Situation): WrittenS
   return { "device-close": random.oneOf(opened)[0] };
 }
 
-/** Of a hundred containers whose first group has joined so many wait for another one. */
-const WAITING_PERCENT = 50;
+/** Of a hundred containers whose first group has joined so many wait for another one, and of some a group leaves. */
+const WAITING_PERCENT = 45;
+const LEAVING_PERCENT = 15;
 
 /** What comes next on the way to a container with an IOMMU, call by call. */
 export function drawByHand(situation: Situation): WrittenStep {
@@ -125,6 +126,7 @@ export function drawByHand(situation: Situation): WrittenStep {
   const alone = heldGroups(situation).filter(([, { container }]) => container === undefined);
   if (containers.length === 0) return drawOpen(situation);
   const isWaiting = containers.some(([, { groups }]) => groups.length > 0);
+  if (isWaiting && random.chance(LEAVING_PERCENT)) return drawUnsetContainer(situation);
   if (isWaiting && !random.chance(WAITING_PERCENT)) return drawSetIommu(situation);
   return alone.length > 0 ? drawSetContainer(situation) : drawGroupOpen(situation);
 }

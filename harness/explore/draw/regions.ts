@@ -16,9 +16,22 @@ export function everything(
   return halves.map((half) => `${rangeText(half)} ${kind()}`);
 }
 
-/** Up to four, or all there is. */
-export function drawRegions(random: Random, own: Group, borders: readonly bigint[]): string[] {
-  if (random.chance(5)) return everything(own, () => random.oneOf(["reserved", "direct", "msi"]));
+/** Of a hundred groups that needn't be of any use so many are of none. */
+const EVERYTHING_PERCENT = 8;
+
+/**
+ * Up to four.
+ * @param mayBeAll all addresses may be reserved: no container takes such a group
+ */
+export function drawRegions(
+  random: Random,
+  own: Group,
+  borders: readonly bigint[],
+  mayBeAll: boolean,
+): string[] {
+  if (mayBeAll && random.chance(EVERYTHING_PERCENT)) {
+    return everything(own, () => random.oneOf(["reserved", "direct", "msi"]));
+  }
   const regions: string[] = [];
   const known = [...borders];
   for (let count = random.weighted([[4, 1], [3, 2], [2, 3], [1, 4]]); count > 0; count--) {

@@ -32,7 +32,7 @@ export function drawSetting(
   const groups = Object.fromEntries(
     names.map((name, index) => [name, {
       ...chosen[index],
-      ...(mayInject && random.chance(60) ? { reserved: drawRegions(random, own, borders) } : {}),
+      ...(mayInject && random.chance(60) ? { reserved: drawRegions(random, own, borders, index > 0) } : {}),
       ...(places.has(name) ? { iommu: places.get(name)! } : {}),
     }]),
   );
