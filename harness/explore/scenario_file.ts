@@ -53,10 +53,13 @@ export function scenarioText({ name, rule = RULE, sequence, found, about, remark
   return document.toString({ lineWidth: LINE_LENGTH_MOST });
 }
 
-/** A step that needs no arguments is its name. */
+/** A step that needs no arguments is its name, and an attach to the usual container says the group only. */
 function bare(step: WrittenStep): unknown {
   const [[name, args] = [], ...others] = Object.entries(step);
-  return args === null && others.length === 0 ? name : step;
+  if (args === null && others.length === 0) return name;
+  const { attach } = step;
+  const isPlain = typeof attach === "object" && attach !== null && Object.keys(attach).join() === "group";
+  return isPlain ? { ...step, attach: Object.values(attach)[0] } : step;
 }
 
 /** What was predicted of each step: the answer to its last call, and the rule that decided it. */

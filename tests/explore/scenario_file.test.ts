@@ -10,7 +10,7 @@ const SEQUENCE = {
     "allow-unsafe-interrupts": true,
   },
   steps: [
-    { attach: "A" },
+    { attach: { group: "A" } },
     { map: { iova: 0xffffffffffff0000n, size: 0x10000n, memory: "shared" }, in: "p1" },
     { info: null },
   ],
