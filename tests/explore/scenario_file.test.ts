@@ -10,7 +10,7 @@ const SEQUENCE = {
     "allow-unsafe-interrupts": true,
   },
   steps: [
-    { attach: { group: "A" } },
+    { attach: "A" },
     { map: { iova: 0xffffffffffff0000n, size: 0x10000n, memory: "shared" }, in: "p1" },
     { info: null },
   ],
@@ -68,6 +68,17 @@ steps:
   );
   t.same(parsed?.steps.map(({ text }) => text), made.steps.map(({ text }) => text));
   t.same(parsed?.steps.map(({ position }) => position.line), [19, 20, 22]);
+});
+
+t.test("an attach to the usual container says the group only", async (t) => {
+  const steps = [{ attach: { group: "A" } }, { attach: { group: "A", container: "c1" } }];
+  const text = scenarioText({
+    name: "x",
+    sequence: { setting: { groups: { A: {} } }, steps },
+    about: [],
+    remarks: [],
+  });
+  t.match(text, /\n {2}- attach: A\n {2}- attach: \{ group: A, container: c1 \}\n/);
 });
 
 t.test("nobody expects anything of what was found; of other scenarios success is expected", async (t) => {
