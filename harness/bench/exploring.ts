@@ -44,7 +44,7 @@ export async function explorings(
   signal: AbortSignal,
 ): Promise<Exploring[]> {
   const target = targetOf(plan);
-  await using player = new Player(plan, target, signal, () => {});
+  await using player = new Player(plan, target, signal);
   // Boots the guest, which isn't what is measured.
   await player.checkWorld();
   const measured: Exploring[] = [];

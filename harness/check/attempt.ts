@@ -1,7 +1,9 @@
 /** Attempts: a scenario may be played more than once, and no attempt is forgotten. */
 import { positionText } from "../config.ts";
+import type { CannotTestError } from "../errors.ts";
+import { BootTimeout, GuestLost } from "../guest/guest_lost.ts";
 import type { RuleText } from "../model/answer.ts";
-import type { Failure, ScenarioEnd, Verdict } from "../report/events.ts";
+import type { CellEnd, Failure, ScenarioEnd, Verdict } from "../report/events.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import type { Execution } from "./execution.ts";
 
@@ -68,4 +70,13 @@ function failureOf(
     observed: difference?.observed ?? reason ?? "",
     rule: scenario.rule,
   };
+}
+
+/** What kept a cell from being tested, in words for its end. */
+export function faultOf(error: GuestLost | CannotTestError): NonNullable<CellEnd["fault"]> {
+  const [verdict, console] = error instanceof GuestLost
+    ? [error.loss, error.console] as const
+    : ["harness-fault", []] as const;
+  const mend = error instanceof BootTimeout ? "; --boot-timeout SECONDS gives it longer" : "";
+  return { verdict, text: [`${error.message}${mend}`, ...console].join("\n") };
 }

@@ -1,22 +1,18 @@
 /** Running a cell: one guest that serves many scenarios, and another where that one is of no further use. */
-import { join } from "node:path";
-import { positionText } from "../config.ts";
 import { CannotTestError } from "../errors.ts";
-import { Guest } from "../guest/guest.ts";
-import { BootTimeout, GuestLost } from "../guest/guest_lost.ts";
-import type { QemuPlan } from "../guest/qemu_process.ts";
+import { GuestLost } from "../guest/guest_lost.ts";
 import { membershipsOf } from "../machine/predicted.ts";
 import type { Event, ScenarioEnd } from "../report/events.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import type { Target } from "./assignment.ts";
-import { type Attempt, causeOf, passed, toldOf, verdictOf } from "./attempt.ts";
+import { type Attempt, causeOf, faultOf, passed, toldOf, verdictOf } from "./attempt.ts";
 import { execute, type Execution } from "./execution.ts";
 import type { CellPlan, GuestPlan } from "./cell_plan.ts";
 import { hotplug } from "./hotplug.ts";
 import { exercisedDeviations } from "./model_play.ts";
 import type { Prepared, PreparedCell } from "./preparation.ts";
-import { makeReady, type ReadyGuest } from "./ready_guest.ts";
-import { checkWorld, namesOf } from "./world_check.ts";
+import { bootReady, type ReadyGuest } from "./ready_guest.ts";
+import { checkWorld, namesOf, worldChecked } from "./world_check.ts";
 
 type Emit = (event: Event) => void;
 
@@ -31,9 +27,6 @@ interface Trial {
  * only a guest that has lost this much is given up, lest it runs out of memory.
  */
 const LEAK_TOLERATED_PAGES = 4096n;
-
-/** The rule that the world check goes by. */
-const WORLD_RULE = "§9, §10";
 
 /**
  * Runs a cell from the first boot to the last scenario, and tells of everything in events.
@@ -75,11 +68,7 @@ class CellRun {
       if (this.#signal.aborted) return this.#tellOfFailed();
       if (!(error instanceof GuestLost || error instanceof CannotTestError)) throw error;
       this.#tellOfFailed();
-      const verdict = error instanceof GuestLost ? error.loss : "harness-fault";
-      const console = error instanceof GuestLost ? error.console : [];
-      const mend = error instanceof BootTimeout ? "; --boot-timeout SECONDS gives it longer" : "";
-      const text = [`${error.message}${mend}`, ...console].join("\n");
-      this.#end({ verdict, text, again: this.#plan.again("") });
+      this.#end({ ...faultOf(error), again: this.#plan.again("") });
     }
   }
 
@@ -109,12 +98,8 @@ class CellRun {
 
   /** Boots a guest and takes scenarios off the list as long as it is fit for more. */
   async #useOneGuest(waiting: Trial[]): Promise<void> {
-    const artifactsDir = join(this.#plan.artifactsDir, `guest-${++this.#boots}`);
-    await Deno.mkdir(artifactsDir, { recursive: true });
-    const guestPlan = await this.#plan.guestPlan(artifactsDir);
-    if (this.#boots === 1) this.#announce(guestPlan);
-    await using guest = await Guest.boot(guestPlan, this.#plan.limits, this.#signal);
-    const ready = await this.#makeReady(guest, guestPlan);
+    const ready = await this.#boot();
+    await using _ = ready.guest;
     if (this.#boots === 1 && !await this.#checkWorld(ready)) return this.#giveUp(waiting);
     for (let trial = waiting[0]; trial && !this.#signal.aborted; trial = waiting[0]) {
       const isFit = await this.#play(ready, trial);
@@ -123,7 +108,24 @@ class CellRun {
     }
   }
 
-  #announce({ accelerator }: QemuPlan): void {
+  async #boot(): Promise<ReadyGuest> {
+    const booted = await bootReady(this.#plan, {
+      groups: this.#target.groups,
+      number: ++this.#boots,
+      signal: this.#signal,
+      onStart: (plan) => this.#boots === 1 && this.#announce(plan),
+    });
+    const { guest, complaint } = booted;
+    this.#emit({
+      type: "guest-booted",
+      cell: this.#plan.id,
+      bootMs: Math.round(guest.bootMs),
+      ...(complaint === undefined ? {} : { complaint }),
+    });
+    return booted;
+  }
+
+  #announce({ accelerator }: GuestPlan): void {
     const { id, kernelSpec, qemuSpec, machine } = this.#plan;
     this.#emit({
       type: "cell-start",
@@ -135,46 +137,12 @@ class CellRun {
     });
   }
 
-  async #makeReady(guest: Guest, plan: GuestPlan): Promise<ReadyGuest> {
-    const { ready, complaint } = await makeReady(guest, plan, this.#plan.kernelVersion, this.#target.groups);
-    this.#emit({
-      type: "guest-booted",
-      cell: this.#plan.id,
-      bootMs: Math.round(guest.bootMs),
-      ...(complaint === undefined ? {} : { complaint }),
-    });
-    return ready;
-  }
-
   async #checkWorld(ready: ReadyGuest): Promise<boolean> {
     const begin = performance.now();
     const played = await this.#compareWorld(ready);
-    const { verdict, difference, reason, console = [], actionText = "" } = played;
-    if (verdict !== "match" && verdict !== "known" && !difference) {
-      throw new GuestLost(
-        verdict === "mismatch" ? "harness-fault" : verdict,
-        `world check: ${reason}`,
-        console,
-      );
-    }
-    this.#emit({
-      type: "world-checked",
-      cell: this.#plan.id,
-      verdict: difference ? "mismatch" : "match",
-      durationMs: this.#elapsedMs(begin),
-      ...(difference
-        ? {
-          failure: {
-            step: 0,
-            text: actionText,
-            position: positionText(this.#plan.machine.position),
-            ...difference,
-            rule: WORLD_RULE,
-          },
-        }
-        : {}),
-    });
-    return !difference;
+    const told = worldChecked(this.#plan, played, this.#elapsedMs(begin));
+    this.#emit(told);
+    return told.verdict === "match";
   }
 
   /** Nothing that a scenario says holds on a machine that isn't what it was taken for. */

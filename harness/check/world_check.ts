@@ -1,12 +1,16 @@
 /** The world check: is the machine what it was predicted to be, before any scenario relies on it? */
+import { positionText } from "../config.ts";
 import { CannotTestError } from "../errors.ts";
 import type { Guest } from "../guest/guest.ts";
+import { GuestLost } from "../guest/guest_lost.ts";
 import type { MachineGroup } from "../machine/predicted.ts";
 import type { Group } from "../model/world.ts";
+import type { WorldChecked } from "../report/events.ts";
 import type { GuestNames } from "../scenario/action.ts";
 import { parseScenarios, type Scenario } from "../scenario/scenario.ts";
 import { assignGroups, type Target } from "./assignment.ts";
 import type { Cast } from "./casting.ts";
+import type { CellPlan } from "./cell_plan.ts";
 import { membershipDifference } from "./memberships.ts";
 import { parseReply } from "./observation.ts";
 import { type Condition, execute, type Execution } from "./execution.ts";
@@ -73,6 +77,32 @@ const castAsThemselves = (groups: readonly MachineGroup[]): Cast => ({
 /** What the scenario of the world check calls a group of the machine. */
 const nameOf = (index: number): string => `G${index}`;
 
+/** The rule that the world check goes by. */
+const WORLD_RULE = "§9, §10";
+
+/**
+ * What a world check came to, to be told.
+ * @throws GuestLost where that could not be found out
+ */
+export function worldChecked(
+  { id, machine }: Pick<CellPlan, "id" | "machine">,
+  { verdict, difference, reason, console = [], actionText = "" }: Execution,
+  durationMs: number,
+): WorldChecked {
+  const told = { type: "world-checked", cell: id, durationMs } as const;
+  if (difference) {
+    const position = positionText(machine.position);
+    const failure = { step: 0, text: actionText, position, ...difference, rule: WORLD_RULE };
+    return { ...told, verdict: "mismatch", failure };
+  }
+  if (verdict === "match" || verdict === "known") return { ...told, verdict: "match" };
+  throw new GuestLost(
+    verdict === "mismatch" ? "harness-fault" : verdict,
+    `world check: ${reason}`,
+    console,
+  );
+}
+
 /** A scenario that attaches each group of the machine alone. */
 export function worldScenario(groups: readonly MachineGroup[]): Scenario {
   const names = groups.map((_, index) => nameOf(index));
@@ -82,9 +112,10 @@ export function worldScenario(groups: readonly MachineGroup[]): Scenario {
     } }`
   );
   const steps = names.flatMap((name) => [`  - attach: ${name}`, `  - detach: ${name}`]);
-  const text = ["scenario: as-predicted", "rule: §9, §10", "groups:", ...needs, "steps:", ...steps].join(
-    "\n",
-  );
+  const text = ["scenario: as-predicted", `rule: ${WORLD_RULE}`, "groups:", ...needs, "steps:", ...steps]
+    .join(
+      "\n",
+    );
   const [scenario] = parseScenarios(text, "world", "world");
   if (!scenario) throw new RangeError("one document is one scenario");
   return scenario;

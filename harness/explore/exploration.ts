@@ -1,8 +1,9 @@
 /** Exploring a cell: random sequences until the time is up, and what comes of the first that diverge. */
 import type { Target } from "../check/assignment.ts";
-import { causeOf } from "../check/attempt.ts";
+import { causeOf, faultOf } from "../check/attempt.ts";
 import type { CellPlan } from "../check/cell_plan.ts";
 import { targetOf } from "../check/preparation.ts";
+import { worldChecked } from "../check/world_check.ts";
 import { CannotTestError } from "../errors.ts";
 import { GuestLost } from "../guest/guest_lost.ts";
 import type { DeviationName } from "../model/semantics.ts";
@@ -63,7 +64,6 @@ class Exploration {
   #played = { sequences: 0, known: 0, diverged: 0, steps: 0, answers: 0 };
   #playingMs = 0;
   #toldMs = 0;
-  #hasStarted = false;
 
   constructor(plan: CellPlan, options: ExploreOptions, emit: Emit, signal: AbortSignal) {
     this.#plan = plan;
@@ -72,14 +72,15 @@ class Exploration {
     this.#emit = emit;
     this.#signal = signal;
     this.#target = targetOf(plan);
-    this.#player = new Player(plan, this.#target, signal, ({ guest, plan: { accelerator }, complaint }) => {
-      if (!this.#hasStarted) this.#announce(accelerator);
-      emit({
-        type: "guest-booted",
-        cell: plan.id,
-        bootMs: Math.round(guest.bootMs),
-        ...(complaint === undefined ? {} : { complaint }),
-      });
+    this.#player = new Player(plan, this.#target, signal, {
+      onFirstStart: ({ accelerator }) => this.#announce(accelerator),
+      onBoot: ({ guest, complaint }) =>
+        emit({
+          type: "guest-booted",
+          cell: plan.id,
+          bootMs: Math.round(guest.bootMs),
+          ...(complaint === undefined ? {} : { complaint }),
+        }),
     });
   }
 
@@ -91,14 +92,11 @@ class Exploration {
     } catch (error) {
       if (this.#signal.aborted) return;
       if (!(error instanceof GuestLost || error instanceof CannotTestError)) throw error;
-      const verdict = error instanceof GuestLost ? error.loss : "harness-fault";
-      const console = error instanceof GuestLost ? error.console : [];
-      this.#end({ verdict, text: [error.message, ...console].join("\n") });
+      this.#end(faultOf(error));
     }
   }
 
   #announce(accelerator: string): void {
-    this.#hasStarted = true;
     const { id, kernelSpec, qemuSpec, machine } = this.#plan;
     const cell = { cell: id, kernel: kernelSpec, qemu: qemuSpec, machine: machine.name, accelerator };
     this.#emit({ type: "cell-start", ...cell });
@@ -124,24 +122,9 @@ class Exploration {
 
   async #isAsPredicted(player: Player): Promise<boolean> {
     const begin = performance.now();
-    const { verdict, difference, reason, console = [], actionText = "" } = await player.checkWorld();
-    const isFine = verdict === "match" || verdict === "known";
-    if (!isFine && !difference) {
-      throw new GuestLost(
-        verdict === "mismatch" ? "harness-fault" : verdict,
-        `world check: ${reason}`,
-        console,
-      );
-    }
-    const position = this.#plan.machine.name;
-    this.#emit({
-      type: "world-checked",
-      cell: this.#plan.id,
-      verdict: difference ? "mismatch" : "match",
-      durationMs: Math.round(performance.now() - begin),
-      ...(difference ? { failure: { step: 0, text: actionText, position, ...difference } } : {}),
-    });
-    return !difference;
+    const told = worldChecked(this.#plan, await player.checkWorld(), Math.round(performance.now() - begin));
+    this.#emit(told);
+    return told.verdict === "match";
   }
 
   async #explore(player: Player): Promise<void> {
@@ -158,6 +141,8 @@ class Exploration {
     let index = this.#next;
     await player.playAll(this.#sequences(), (playable, execution) => {
       const { verdict } = execution;
+      // To be ended in the middle of a sequence is nobody's fault.
+      if (this.#signal.aborted && verdict === "harness-fault") return false;
       this.#played.sequences++;
       this.#played.steps += playable.sequence.steps.length;
       this.#played.answers += playable.prediction.actions.length;

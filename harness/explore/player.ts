@@ -1,6 +1,6 @@
 /** Plays sequences on guests of a cell: one guest as long as it is fit for more, then the next. */
-import { join } from "node:path";
 import type { Target } from "../check/assignment.ts";
+import { passed } from "../check/attempt.ts";
 import type { CellPlan, GuestPlan } from "../check/cell_plan.ts";
 import {
   commandsOf,
@@ -11,9 +11,9 @@ import {
   type Performance,
   requestsOf,
 } from "../check/execution.ts";
-import { makeReady, type ReadyGuest } from "../check/ready_guest.ts";
+import { type BootedGuest, bootReady, type ReadyGuest } from "../check/ready_guest.ts";
 import { checkWorld, namesOf } from "../check/world_check.ts";
-import { Guest, logOf } from "../guest/guest.ts";
+import { logOf } from "../guest/guest.ts";
 import { GuestLost } from "../guest/guest_lost.ts";
 import { ProtocolError } from "../guest/probe_channel.ts";
 import { membershipsOf } from "../machine/predicted.ts";
@@ -26,8 +26,13 @@ const LEAK_TOLERATED_PAGES = 4096n;
 /** Sequences that a guest has been sent: enough that it never waits for the next. */
 const SENT_AHEAD = 2;
 
-/** Told of every guest that has booted, with what its kernel complained about on the way, if it did. */
-export type OnBoot = (booted: { guest: Guest; plan: GuestPlan; complaint?: string | undefined }) => void;
+/** Who is told of guests. */
+export interface Witness {
+  /** Before the first is started. */
+  onFirstStart?(plan: GuestPlan): void;
+  /** Of every guest that has booted. */
+  onBoot?(guest: BootedGuest): void;
+}
 
 /** A live guest, and what it was like when it had just booted. */
 interface Live extends ReadyGuest, AsyncDisposable {
@@ -46,17 +51,17 @@ export class Player implements AsyncDisposable {
   readonly #plan: CellPlan;
   readonly #target: Target;
   readonly #signal: AbortSignal;
-  readonly #onBoot: OnBoot;
+  readonly #witness: Witness;
   #live: Live | undefined;
   #boots = 0;
   #waitedMs = 0;
 
   /** @param signal aborted, guests end at once */
-  constructor(plan: CellPlan, target: Target, signal: AbortSignal, onBoot: OnBoot) {
+  constructor(plan: CellPlan, target: Target, signal: AbortSignal, witness: Witness = {}) {
     this.#plan = plan;
     this.#target = target;
     this.#signal = signal;
-    this.#onBoot = onBoot;
+    this.#witness = witness;
   }
 
   get boots(): number {
@@ -158,12 +163,12 @@ export class Player implements AsyncDisposable {
     try {
       const all = await this.#await(replies);
       const { lines, isAll } = logOf(all.at(-1) ?? "");
+      execution = conclude(whole, all.slice(0, -1), lines);
       if (!isAll) {
         // So long a log is read in pieces, and the rest of it would be taken for the next sequence's.
         await this.renew();
-        return await this.play(playable);
+        return passed({ execution }) ? await this.play(playable) : execution;
       }
-      execution = conclude(whole, all.slice(0, -1), lines);
     } catch (error) {
       if (!(error instanceof GuestLost || error instanceof ProtocolError)) throw error;
       execution = concludeEarly(whole, error);
@@ -206,18 +211,17 @@ export class Player implements AsyncDisposable {
   }
 
   async #boot(): Promise<Live> {
-    const artifactsDir = join(this.#plan.artifactsDir, `guest-${++this.#boots}`);
-    await Deno.mkdir(artifactsDir, { recursive: true });
-    const plan = await this.#plan.guestPlan(artifactsDir);
-    await using resources = new AsyncDisposableStack();
-    const guest = resources.use(await Guest.boot(plan, this.#plan.limits, this.#signal));
-    const { ready, complaint } = await makeReady(guest, plan, this.#plan.kernelVersion, this.#target.groups);
-    this.#onBoot({ guest, plan, complaint });
-    const kept = resources.move();
+    const booted = await bootReady(this.#plan, {
+      groups: this.#target.groups,
+      number: ++this.#boots,
+      signal: this.#signal,
+      onStart: (plan) => this.#boots === 1 && this.#witness.onFirstStart?.(plan),
+    });
+    this.#witness.onBoot?.(booted);
     return {
-      ...ready,
-      pristinePages: ready.condition.lockedPages,
-      [Symbol.asyncDispose]: () => kept.disposeAsync(),
+      ...booted,
+      pristinePages: booted.condition.lockedPages,
+      [Symbol.asyncDispose]: () => booted.guest[Symbol.asyncDispose](),
     };
   }
 }

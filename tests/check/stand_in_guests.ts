@@ -16,10 +16,12 @@ import { INTEL, prepared } from "./target.ts";
 const STAND_IN = resolve(import.meta.dirname ?? ".", "../guest/stand_in_qemu.ts");
 const PANIC = Deno.readTextFileSync(resolve(import.meta.dirname ?? ".", "../recorded/console/panic.log"));
 const GREETING = "ok protocol=1 release=6.12.117-amd64 version=%23Debian%206.12.117-1 modules-failed=-";
+const WARNING = "<4>[1.000000] WARNING: CPU: 0 PID: 1 at drivers/vfio/vfio_iommu_type1.c:1 vfio_f+0x1/0x2";
 /** No guest here is asked any one thing more often. */
 const OFTEN = 20;
 
-const PLATFORM = {
+/** What its guests seem to be. */
+export const PLATFORM = {
   machine: machineWith(INTEL),
   kernelVersion: version("6.12.117"),
   kernelOptions: new Set<string>(),
@@ -27,7 +29,18 @@ const PLATFORM = {
 };
 
 /** What a guest does with every scenario; or it doesn't even boot. */
-export type Conduct = "match" | "mismatch" | "crash" | "harness-fault" | "no-boot";
+export type Conduct =
+  | "match"
+  | "mismatch"
+  | "crash"
+  | "harness-fault"
+  | "no-boot"
+  /** Memory stays locked by what it plays first. */
+  | "leak"
+  /** Its kernel's log, when it has played something, is longer than one reply. */
+  | "long-log"
+  /** The same, and what one reply has of it is a warning. */
+  | "long-complaint";
 
 /** A guest: its conduct, and the scenarios that it is going to be asked for. */
 export type StandInGuest = readonly [conduct: Conduct, ...plays: Scenario[]];
@@ -80,7 +93,7 @@ function qemuPlan(artifactsDir: string, behaviour: Behaviour): QemuPlan {
 /** The first guest of a cell is asked about its world before anything else. */
 function behaviour([conduct, ...plays]: StandInGuest, isFirst: boolean): Behaviour {
   const { groups } = targetOf(PLATFORM);
-  const replies: [command: string, reply: string][] = [
+  const replies: (readonly [command: string, reply: string])[] = [
     ...groups.flatMap(({ devices }, group) =>
       devices.map((device): [string, string] => [`bind ${device}`, `ok group=${group}`])
     ),
@@ -88,8 +101,15 @@ function behaviour([conduct, ...plays]: StandInGuest, isFirst: boolean): Behavio
     ...(isFirst ? repliesTo(worldScenario(groups)) : []),
     ...plays.flatMap((scenario) => repliesTo(scenario, conduct === "mismatch")),
   ];
+  const resetsBefore = isFirst ? 2 : 1;
+  if (conduct === "long-log" || conduct === "long-complaint") {
+    const line = conduct === "long-log" ? "-" : encodeURIComponent(WARNING);
+    replies.push(...Array.from({ length: resetsBefore }, () => ["klog", "ok lines=-"] as const));
+    replies.push(["klog", `ok lines=${line} more=1`]);
+  }
   for (let times = 0; times < OFTEN; times++) {
-    replies.push(["reset", "ok vmlck=0x0 taint=0x0"]);
+    const leaked = conduct === "leak" && times >= resetsBefore ? 1 : 0;
+    replies.push(["reset", `ok vmlck=0x${leaked} taint=0x0`]);
     for (const command of INJECTION_FAULTS) replies.push([command, "ok value=0"]);
   }
   const perCommand = Map.groupBy(replies, ([command]) => command);

@@ -1,13 +1,11 @@
 /** A live guest of two processors that plays races. */
-import { join } from "node:path";
 import type { Target } from "../../check/assignment.ts";
 import type { CellPlan } from "../../check/cell_plan.ts";
 import type { Condition } from "../../check/execution.ts";
 import { BadRequestError, parseReply } from "../../check/observation.ts";
-import { makeReady, type ReadyGuest } from "../../check/ready_guest.ts";
+import { type BootedGuest, bootReady, type ReadyGuest } from "../../check/ready_guest.ts";
 import { namesOf } from "../../check/world_check.ts";
 import { beforeComplaint, complains, excerpt } from "../../guest/console.ts";
-import { Guest } from "../../guest/guest.ts";
 import { GuestLost } from "../../guest/guest_lost.ts";
 import { INJECTION_FAULTS } from "../../scenario/steps/injection.ts";
 import { type Race, type Stage, worldOf } from "./race.ts";
@@ -35,17 +33,12 @@ export class RaceGuest implements AsyncDisposable {
   readonly #ready: ReadyGuest;
   readonly #stage: Stage;
 
-  private constructor(
-    ready: ReadyGuest,
-    stage: Stage,
-    accelerator: string,
-    complaint: string | undefined,
-  ) {
-    this.#ready = ready;
+  private constructor(booted: BootedGuest, stage: Stage) {
+    this.#ready = booted;
     this.#stage = stage;
-    this.bootMs = ready.guest.bootMs;
-    this.accelerator = accelerator;
-    this.complaint = complaint;
+    this.bootMs = booted.guest.bootMs;
+    this.accelerator = booted.accelerator;
+    this.complaint = booted.complaint;
   }
 
   /**
@@ -59,14 +52,13 @@ export class RaceGuest implements AsyncDisposable {
     number: number,
     signal: AbortSignal,
   ): Promise<RaceGuest> {
-    const artifactsDir = join(plan.artifactsDir, `guest-${number}`);
-    await Deno.mkdir(artifactsDir, { recursive: true });
-    const guestPlan = { ...await plan.guestPlan(artifactsDir), processors: PROCESSORS };
-    await using resources = new AsyncDisposableStack();
-    const guest = resources.use(await Guest.boot(guestPlan, plan.limits, signal));
-    const { ready, complaint } = await makeReady(guest, guestPlan, target.version, target.groups);
-    resources.move();
-    return new RaceGuest(ready, stage, guestPlan.accelerator, complaint);
+    const booted = await bootReady(plan, {
+      groups: target.groups,
+      number,
+      signal,
+      otherwise: { processors: PROCESSORS },
+    });
+    return new RaceGuest(booted, stage);
   }
 
   /** Before any race. */

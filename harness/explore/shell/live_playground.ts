@@ -1,13 +1,11 @@
 /** The guest that a session is played on; another takes its place where it can't be shown to be as it was. */
-import { join } from "node:path";
 import type { Target } from "../../check/assignment.ts";
 import type { CellPlan } from "../../check/cell_plan.ts";
 import { type Condition, conditionOf, type Request, requireInjected, send } from "../../check/execution.ts";
 import { hotplug } from "../../check/hotplug.ts";
 import { BadRequestError } from "../../check/observation.ts";
-import { makeReady, type ReadyGuest } from "../../check/ready_guest.ts";
+import { bootReady, type ReadyGuest } from "../../check/ready_guest.ts";
 import { checkWorld, namesOf } from "../../check/world_check.ts";
-import { Guest } from "../../guest/guest.ts";
 import { GuestLost } from "../../guest/guest_lost.ts";
 import { membershipsOf } from "../../machine/predicted.ts";
 import type { World } from "../../model/world.ts";
@@ -92,26 +90,23 @@ export class LivePlayground implements Playground, AsyncDisposable {
 
   async boot(): Promise<void> {
     await this[Symbol.asyncDispose]();
-    const folder = join(this.#plan.artifactsDir, `guest-${++this.#boots}`);
-    await Deno.mkdir(folder, { recursive: true });
-    const guestPlan = await this.#plan.guestPlan(folder);
     await using resources = new AsyncDisposableStack();
-    const guest = resources.use(await Guest.boot(guestPlan, this.#plan.limits, this.#signal));
-    const { ready, complaint } = await makeReady(
-      guest,
-      guestPlan,
-      this.#plan.kernelVersion,
-      this.#target.groups,
-    );
-    const surprise = await this.#surprise(ready);
+    const booted = await bootReady(this.#plan, {
+      groups: this.#target.groups,
+      number: ++this.#boots,
+      signal: this.#signal,
+    });
+    const { guest, accelerator, complaint } = booted;
+    resources.use(guest);
+    const surprise = await this.#surprise(booted);
     this.#tell({
-      accelerator: guestPlan.accelerator,
+      accelerator,
       bootMs: Math.round(guest.bootMs),
       ...(complaint === undefined ? {} : { complaint }),
       ...(surprise === undefined ? {} : { surprise }),
     });
     resources.move();
-    this.#ready = ready;
+    this.#ready = booted;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
