@@ -16,6 +16,9 @@ export interface Find {
   readonly earlier: number;
 }
 
+/** Where sequences are played. */
+export type Guests = Pick<Player, "play" | "renew">;
+
 /** Candidates for a shorter sequence: more than any took so far. */
 const TRIES_MOST = 2000;
 
@@ -26,13 +29,13 @@ export class Examination {
   notes: readonly string[] = ["there was no guest to try shorter ones on"];
   /** What it was, the first time and on a fresh guest. */
   readonly kinds = new Set<string>();
-  readonly #player: Player;
+  readonly #player: Guests;
   readonly #target: Target;
   readonly #find: Find;
   readonly #shrinkLimitMs: number;
   readonly #signal: AbortSignal;
 
-  constructor(player: Player, target: Target, find: Find, shrinkLimitMs: number, signal: AbortSignal) {
+  constructor(player: Guests, target: Target, find: Find, shrinkLimitMs: number, signal: AbortSignal) {
     this.#player = player;
     this.#target = target;
     this.#find = find;
@@ -49,22 +52,33 @@ export class Examination {
    * @throws GuestLost, CannotTestError when there is no guest to play on
    */
   async run(): Promise<void> {
-    const whole = this.#find.playable;
+    const { playable: whole, execution: first, earlier } = this.#find;
     const again = await this.#onFreshGuest(whole);
-    this.#keepKind(again);
     if (!again) {
-      this.notes = [`seen after ${this.#find.earlier} others; on a fresh guest all is as predicted`];
+      this.notes = [`seen after ${earlier} others; on a fresh guest all is as predicted`];
       return;
     }
+    // What befell us tells nothing of a kernel that did something wrong before.
+    if (again.execution.verdict === "harness-fault" && first.verdict !== "harness-fault") {
+      this.notes = [`seen after ${earlier} others; a fresh guest was lost: ${again.execution.reason}`];
+      return;
+    }
+    this.#keepKind(again);
     this.execution = again.execution;
+    const before = again.kind === divergenceOf(first)?.kind ? [] : [`at first it was a ${aboutFirst(first)}`];
+    this.notes = [...before, "there was no guest to try shorter ones on"];
     const { playable, note } = await this.#shrunk(whole, again);
-    this.notes = [note];
+    this.notes = [...before, `${note}; no fresh guest was left to show it`];
     const shown = await this.#onFreshGuest(playable);
     if (shown?.kind === again.kind) {
+      this.notes = [...before, note];
       this.playable = playable;
       this.execution = shown.execution;
-    } else {
-      this.notes = ["what was made of it on a guest that had played others shows nothing on a fresh one"];
+    } else if (!this.#signal.aborted) {
+      this.notes = [
+        ...before,
+        "what was made of it on a guest that had played others shows nothing on a fresh one",
+      ];
     }
   }
 
@@ -103,6 +117,12 @@ export class Examination {
     return playable !== undefined && divergenceOf(await this.#player.play(playable))?.kind === kind;
   }
 }
+
+/** `mismatch (map c0 0x1000 size 0x1000 rw)` */
+const aboutFirst = ({ verdict, actionText, reason }: Execution): string => {
+  const about = actionText ?? reason;
+  return about === undefined ? verdict : `${verdict} (${about})`;
+};
 
 /** Nothing after the step that diverged should matter. */
 const upTo = ({ setting, steps }: Sequence, { stepIndex }: Execution): Sequence => ({
