@@ -1,6 +1,5 @@
 /** Attempts: a scenario may be played more than once, and no attempt is forgotten. */
 import { positionText } from "../config.ts";
-import type { CannotTestError } from "../errors.ts";
 import { BootTimeout, GuestLost } from "../guest/guest_lost.ts";
 import type { RuleText } from "../model/answer.ts";
 import type { CellEnd, Failure, ScenarioEnd, Verdict } from "../report/events.ts";
@@ -73,7 +72,7 @@ function failureOf(
 }
 
 /** What kept a cell from being tested, in words for its end. */
-export function faultOf(error: GuestLost | CannotTestError): NonNullable<CellEnd["fault"]> {
+export function faultOf(error: Error): NonNullable<CellEnd["fault"]> {
   const [verdict, console] = error instanceof GuestLost
     ? [error.loss, error.console] as const
     : ["harness-fault", []] as const;

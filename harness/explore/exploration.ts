@@ -90,7 +90,7 @@ class Exploration {
       if (await this.#isAsPredicted(player)) await this.#explore(player);
       this.#end();
     } catch (error) {
-      if (this.#signal.aborted) return;
+      if (this.#signal.aborted) return this.#tellPlayed();
       if (!(error instanceof GuestLost || error instanceof CannotTestError)) throw error;
       this.#end(faultOf(error));
     }
@@ -103,7 +103,13 @@ class Exploration {
   }
 
   #end(fault?: Extract<Event, { type: "cell-end" }>["fault"]): void {
+    this.#tellPlayed();
+    if (this.#signal.aborted) return;
     const durationMs = this.#elapsedMs;
+    this.#emit({ type: "cell-end", cell: this.#plan.id, durationMs, ...(fault ? { fault } : {}) });
+  }
+
+  #tellPlayed(): void {
     this.#emit({
       type: "explored",
       cell: this.#plan.id,
@@ -113,7 +119,6 @@ class Exploration {
       guests: this.#player.boots,
       durationMs: Math.round(this.#playingMs),
     });
-    this.#emit({ type: "cell-end", cell: this.#plan.id, durationMs, ...(fault ? { fault } : {}) });
   }
 
   get #elapsedMs(): number {

@@ -64,6 +64,8 @@ export interface RaceReport extends RaceCounts {
   readonly finding?: Finding;
   /** How often the small one fails; undefined when there was no time to find out. */
   readonly odds?: Odds;
+  /** What went wrong while it was made smaller, if something did: it was found all the same. */
+  readonly failure?: unknown;
 }
 
 /** Races that travel together: enough that the guest needn't wait, few enough that little is lost with it. */
@@ -137,12 +139,16 @@ class Exploration {
     this.#options.emit({ type: "found", finding: asFound });
     let finding = asFound;
     const shrinking = this.#shrinking((smaller) => finding = smaller);
-    const odds = await this.#unlessAborted(async () => {
-      await shrinkRace(asFound, shrinking);
-      await shrinking.refresh();
-      return await oddsOf(finding.race, shrinking);
-    });
-    return { ...this.#report(), asFound, finding, ...(odds ? { odds } : {}) };
+    try {
+      const odds = await this.#unlessAborted(async () => {
+        await shrinkRace(asFound, shrinking);
+        await shrinking.refresh();
+        return await oddsOf(finding.race, shrinking);
+      });
+      return { ...this.#report(), asFound, finding, ...(odds ? { odds } : {}) };
+    } catch (failure) {
+      return { ...this.#report(), asFound, finding, failure };
+    }
   }
 
   /** What it comes to; undefined when it fails for want of guests, which end when it is told to. */

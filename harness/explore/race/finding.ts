@@ -28,7 +28,7 @@ export interface Finding {
  * @throws BadRequestError where the probe was at a loss although all before was as it should be
  */
 export function explain(
-  { version }: Pick<Target, "version">,
+  { version, deviations = deviationsOf(version) }: Pick<Target, "version" | "deviations">,
   stage: Stage,
   { race, history, condition, fault }: PlayedRace,
   before: Condition,
@@ -45,7 +45,7 @@ export function explain(
   const right = linearize(initialState(semanticsOf(version, new Set()), world), history);
   const explained = "order" in right
     ? right
-    : linearize(initialState(semanticsOf(version, deviationsOf(version)), world), history);
+    : linearize(initialState(semanticsOf(version, deviations), world), history);
   if ("unexplained" in explained) {
     return found("no order of the calls explains the answers", { unexplained: explained.unexplained });
   }

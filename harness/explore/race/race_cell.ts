@@ -1,8 +1,11 @@
 /** Races in a cell, told in events as everything else is. */
 import { join } from "node:path";
+import { faultOf } from "../../check/attempt.ts";
 import type { CellPlan } from "../../check/cell_plan.ts";
+import { BadRequestError } from "../../check/observation.ts";
 import { CannotTestError, UsageError } from "../../errors.ts";
 import { GuestLost } from "../../guest/guest_lost.ts";
+import { ProtocolError } from "../../guest/probe_channel.ts";
 import type { Event } from "../../report/events.ts";
 import { exploreRaces, type RaceEvent, type RaceOptions, type RaceReport } from "./explore_races.ts";
 import { findingText } from "./race_text.ts";
@@ -45,18 +48,23 @@ export async function raceInCell(
   };
   try {
     const report = await exploreRaces(plan, { ...wish, signal, emit: tell });
-    if (signal.aborted) return;
     if (report.finding) await tellFinding(plan, wish, report, emit);
+    if (signal.aborted) return;
+    if (report.failure !== undefined) throw report.failure;
     const { races, calls, turnTaking, orders, boots: guests, durationMs } = report;
     emit({ type: "raced", cell, seed: wish.seed, races, calls, turnTaking, orders, guests, durationMs });
     end();
   } catch (error) {
     if (signal.aborted) return;
     if (error instanceof UsageError) return emit({ type: "cell-skip", cell, reason: error.message });
-    if (!(error instanceof GuestLost || error instanceof CannotTestError)) throw error;
-    end({ verdict: error instanceof GuestLost ? error.loss : "harness-fault", text: error.message });
+    if (!isFault(error)) throw error;
+    end(faultOf(error));
   }
 }
+
+/** Whether nothing could be found out: other cells may do better. */
+const isFault = (error: unknown): error is Error =>
+  [GuestLost, CannotTestError, BadRequestError, ProtocolError].some((kind) => error instanceof kind);
 
 /** So often is a race to be played to see it fail again. */
 const REPETITIONS_AGAIN = 2000;

@@ -55,6 +55,8 @@ export class RaceTrials implements AsyncDisposable {
     }
     if (!lost) return { findings, trials: played.length };
     await this.refresh();
+    // What befell us is no excuse for what the kernel had got wrong before.
+    if (lost.loss === "harness-fault" && findings.length > 0) return { findings, trials: played.length };
     return { findings: [...findings, lossIn(lost, races[played.length])], trials: played.length + 1 };
   }
 

@@ -26,8 +26,10 @@ export interface Shrinking {
 
 /** So often a race is played before it is said to be fine. */
 const REPETITIONS = 200;
-/** So often at least before it is said how often it fails, however little time there is. */
+/** So often at least before it is said how often it fails, however little time there is; */
 const REPETITIONS_LEAST = 100;
+/** but no more often than it takes to fail that often: each may cost a guest, and a hang the time until it is one. */
+const FAILURES_ENOUGH = 3;
 const BATCH = 20;
 
 /**
@@ -77,7 +79,11 @@ const isAlike = (a: Finding, b: Finding): boolean =>
 export async function oddsOf(race: Race, { play, isOver }: Shrinking): Promise<Odds> {
   let failures = 0;
   let repetitions = 0;
-  while (repetitions < REPETITIONS_LEAST || (!isOver() && (repetitions < REPETITIONS || failures === 0))) {
+  const isEnough = () =>
+    isOver()
+      ? repetitions >= REPETITIONS_LEAST || failures >= FAILURES_ENOUGH
+      : repetitions >= REPETITIONS && failures > 0;
+  while (!isEnough()) {
     const { findings, trials } = await play(race, BATCH);
     failures += Math.min(findings.length, trials);
     repetitions += trials;

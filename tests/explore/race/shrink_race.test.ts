@@ -117,4 +117,7 @@ t.test("odds are counted until the race has failed", async (t) => {
     failures: 0,
     repetitions: 100,
   });
+  const hangs = { ...shrinkingOf({ fails: () => undefined, isOver: () => true }), boots: 0 };
+  hangs.play = async (race) => ({ findings: [finding(race, "hang")], trials: 1 });
+  t.same(await oddsOf(RACE, hangs), { failures: 3, repetitions: 3 }, "each costs a guest");
 });
