@@ -62,9 +62,8 @@ uint64_t locked_pages(pid_t pid)
 
 	int pages = ioctl(device, LOCKEDVM_PAGES, (long)pid);
 
-	if (pages < 0)
-		die(DEVICE_PATH " doesn't tell of process %d: %s", pid, strerror(errno));
-	return pages;
+	/* A count that a fault has made negative or huge looks like an error, too: /proc tells which it is. */
+	return pages < 0 ? pages_in_proc(pid) : (uint64_t)pages;
 }
 
 uint64_t locked_pages_in_proc(void)

@@ -1,4 +1,5 @@
 /** `deno task iovacheck explore`: random sequences against the model. */
+import process from "node:process";
 import type { Command } from "commander";
 import type { CellPlan } from "../check/cell_plan.ts";
 import { planRun } from "../check/plan.ts";
@@ -8,7 +9,7 @@ import { raceInCell } from "../explore/race/race_cell.ts";
 import type { Event } from "../report/events.ts";
 import { type CellOptions, matrixOf, requestOf, withCellOptions } from "./cells.ts";
 import { componentContext } from "./component_context.ts";
-import { count, positive, seconds } from "./numbers.ts";
+import { count, positive, seconds, seed as seedOf } from "./numbers.ts";
 import { freshFolder } from "./out_folder.ts";
 import { interruptibly, runAndTell } from "./telling.ts";
 
@@ -32,7 +33,7 @@ interface Options extends CellOptions {
 export function register(program: Command): void {
   const command = program.command("explore")
     .description("play random sequences of steps; shrink what diverges from the model to a scenario")
-    .option("--seed <n>", "the same seed makes the same sequences (default: by chance)", count)
+    .option("--seed <n>", "the same seed makes the same sequences (default: by chance)", seedOf)
     .option("--runs <n>", "sequences to play in each cell at most", positive)
     .option("--time-limit <time>", "for each cell: 90s, 10min, 2h", seconds, DEFAULT_TIME_LIMIT_S)
     .option("--shrink-limit <time>", "for each divergence", seconds, DEFAULT_TIME_LIMIT_S)
@@ -70,6 +71,8 @@ async function explore(options: Options): Promise<void> {
 function explorer(options: Options) {
   const { runs = Infinity, steps, races, first } = options;
   const seed = options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+  // At once, since whatever comes may keep it from being told later.
+  process.stderr.write(`seed ${seed}\n`);
   const limits = { timeLimitMs: options.timeLimit * 1000, shrinkLimitMs: options.shrinkLimit * 1000 };
   const { repetitions, mayEmpty = false } = options;
   const raceWish = { seed, first, repetitions, mayEmpty, racesMost: runs, ...limits };

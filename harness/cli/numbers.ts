@@ -11,6 +11,13 @@ export function count(text: string): number {
   return wholeNumber(text, 0);
 }
 
+/** Seeds are as large as those that are drawn. @throws InvalidArgumentError, which Commander tells the user */
+export function seed(text: string): number {
+  const value = wholeNumber(text, 0);
+  if (value < 2 ** 32) return value;
+  throw new InvalidArgumentError("write a whole number below 2^32");
+}
+
 function wholeNumber(text: string, min: number): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= min) return value;

@@ -4,6 +4,7 @@ import { causeOf, faultOf } from "../check/attempt.ts";
 import type { CellPlan } from "../check/cell_plan.ts";
 import { targetOf } from "../check/preparation.ts";
 import { worldChecked } from "../check/world_check.ts";
+import { BrokenInvariant } from "../check/two_models.ts";
 import { CannotTestError } from "../errors.ts";
 import { GuestLost } from "../guest/guest_lost.ts";
 import type { DeviationName } from "../model/semantics.ts";
@@ -183,11 +184,22 @@ class Exploration {
     for (const name of unseen.filter(exercises)) this.#deviations.add(name);
   }
 
+  /** @throws BrokenInvariant that says of which sequence, so that it can be made again */
+  #generated(index: number): Playable {
+    const { seed, stepsMost } = this.#options;
+    try {
+      return generate(seed, index, this.#target, { stepsMost });
+    } catch (error) {
+      if (!(error instanceof BrokenInvariant)) throw error;
+      throw new BrokenInvariant(`sequence ${index} of seed ${seed}: ${error.message}`, { cause: error });
+    }
+  }
+
   *#sequences(): Generator<Playable> {
-    const { seed, first, runs, timeLimitMs, stepsMost } = this.#options;
+    const { first, runs, timeLimitMs } = this.#options;
     for (let index = this.#next; index < first + runs; index++) {
       if (this.#signal.aborted || this.#elapsedMs > timeLimitMs) return;
-      yield generate(seed, index, this.#target, { stepsMost });
+      yield this.#generated(index);
     }
   }
 

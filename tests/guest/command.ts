@@ -13,7 +13,7 @@ export interface Outcome {
 
 /** What is told while all is well: by Deno, of packages and builds, of what a series means, of what was chosen. */
 const PROGRESS =
-  /^(Download|Initialize|fetching|building|reading|waiting for|accelerator|logs and events:|apt has no|debian:[^ ]+:) /;
+  /^(Download|Initialize|fetching|building|reading|waiting for|accelerator|seed|logs and events:|apt has no|debian:[^ ]+:) /;
 
 /** What standard error says apart from progress. */
 export const complaintsOf = ({ stderr }: Pick<Outcome, "stderr">): string[] =>
