@@ -99,7 +99,8 @@ function contest(calls: number): Race {
   return { seed: 0, index: 0, regions: new Map(), mappingLimit: DEFAULT_DMA_ENTRY_LIMIT, setup, threads };
 }
 
-t.test("both threads run at the same time: either may be first, and they take turns", async (t) => {
+// Which of two single calls is first is the same nearly always where nothing else runs: only turns show that both run.
+t.test("both threads run at the same time: they take turns", async (t) => {
   const target = targetOf(plan);
   const stage = stageOf(plan, target);
   await using trials = new RaceTrials({ plan, target, stage, signal, onBoot: () => {} });
@@ -114,8 +115,6 @@ t.test("both threads run at the same time: either may be first, and they take tu
     }
     return orders;
   };
-  const firsts = await play(contest(1));
-  t.same(new Set(firsts), new Set(["12", "21"]));
   const longer = await play(contest(4));
   t.ok(longer.some(takesTurns), `turns in ${longer.filter(takesTurns).length} of ${longer.length}`);
 });
