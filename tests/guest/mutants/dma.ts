@@ -1,7 +1,5 @@
 /** Faults of vfio_iommu_type1.c that no ioctl tells of: only what a device reaches is wrong. */
-import type { Mutant } from "./mutants.ts";
-
-const BOTH = ["debian:6.1", "debian:6.12"];
+import { BOTH, type Mutant } from "./mutant.ts";
 
 export const DMA_MUTANTS: readonly Mutant[] = [
   {

@@ -1,7 +1,5 @@
 /** Faults of vfio_iommu_type1.c that show only where a container has several domains. */
-import type { Mutant } from "./mutants.ts";
-
-const BOTH = ["debian:6.1", "debian:6.12"];
+import { BOTH, type Mutant } from "./mutant.ts";
 
 export const DOMAIN_MUTANTS: readonly Mutant[] = [
   {

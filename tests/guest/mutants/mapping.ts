@@ -1,0 +1,256 @@
+/** Faults in MAP and UNMAP: which are refused, what they find, what they leave. */
+import type { Mutant } from "./mutant.ts";
+
+export const MAPPING_MUTANTS: readonly Mutant[] = [
+  {
+    name: "list-against-the-start-only",
+    fault: "a mapping that begins in a range may end outside of it",
+    edits: [{ in: "vfio_iommu_iova_dma_valid", replace: "end <= node->end", by: "start <= node->end" }],
+    guards: ["seed/reported-is-enforced"],
+  },
+  {
+    name: "bisection-allowed",
+    fault: "UNMAP of version 2 takes a mapping whose end it cuts off",
+    edits: [{
+      in: "vfio_dma_do_unmap",
+      replace: "if (dma && dma->iova + dma->size != iova + size)",
+      by: "if (!iommu)",
+    }],
+    guards: ["seed/v2-refuses-to-bisect"],
+  },
+  {
+    name: "budget-not-given-back",
+    fault: "UNMAP doesn't give the budget of mappings back",
+    edits: [{ in: "vfio_remove_dma", replace: "iommu->dma_avail++;", by: "" }],
+    guards: ["seed/three-mappings-and-no-more"],
+  },
+  {
+    name: "budget-before-overlap",
+    fault: "a mapping over another is refused for want of budget instead",
+    edits: [{
+      in: "vfio_dma_do_map",
+      replace: "dma = vfio_find_dma(iommu, iova, size);",
+      by: `if (!iommu->dma_avail) { ret = -ENOSPC; goto out_unlock; }
+           dma = vfio_find_dma(iommu, iova, size);`,
+    }],
+    guards: ["seed/three-mappings-and-no-more"],
+  },
+  {
+    name: "touching-below-overlaps",
+    fault: "a mapping that ends where another begins overlaps it",
+    edits: [{ in: "vfio_find_dma", replace: "start + size <= dma->iova", by: "start + size < dma->iova" }],
+    guards: ["seed/map-over-a-mapping", "seed/touching-mappings-dont-conflict"],
+  },
+  {
+    name: "touching-above-overlaps",
+    fault: "a mapping that begins where another ends overlaps it",
+    edits: [{
+      in: "vfio_find_dma",
+      replace: "start >= dma->iova + dma->size",
+      by: "start > dma->iova + dma->size",
+    }],
+    guards: ["seed/map-over-a-mapping", "seed/touching-mappings-dont-conflict"],
+  },
+  {
+    name: "unmap-takes-the-one-before",
+    fault: "UNMAP takes the mapping that ends where its range begins",
+    edits: [{
+      in: "vfio_find_dma_first_node",
+      replace: "start < dma->iova + dma->size",
+      by: "start <= dma->iova + dma->size",
+    }],
+    guards: ["type1/vaddr-taken-twice"],
+  },
+  {
+    name: "first-node-behind-the-range",
+    fault: "the first mapping of a range may begin where the range ends",
+    edits: [{
+      in: "vfio_find_dma_first_node",
+      replace: "dma_res->iova >= start + size",
+      by: "dma_res->iova > start + size",
+    }],
+    guards: [],
+    unreachable: "its only caller compares each mapping with the range's end again",
+  },
+  {
+    name: "tree-out-of-order",
+    fault: "mappings are sorted the wrong way round",
+    edits: [{
+      in: "vfio_link_dma",
+      replace: "new->iova + new->size <= dma->iova",
+      by: "new->iova + new->size > dma->iova",
+    }],
+    guards: ["seed/three-mappings-and-no-more"],
+  },
+  {
+    name: "linked-behind-an-equal",
+    fault: "a mapping goes behind one that begins at the same address",
+    edits: [{
+      in: "vfio_link_dma",
+      replace: "new->iova + new->size <= dma->iova",
+      by: "new->iova + new->size < dma->iova",
+    }],
+    guards: [],
+    unreachable: "no two mappings begin at the same address",
+  },
+  {
+    name: "unmapped-still-waits",
+    fault: "a mapping that is unmapped while it waits for memory is waited for all the same",
+    edits: [{ in: "vfio_remove_dma", replace: "iommu->vaddr_invalid_count--;", by: ";" }],
+    guards: ["type1/unmapping-ends-the-wait"],
+  },
+  {
+    name: "vaddr-still-waits",
+    fault: "a mapping that was given memory is waited for all the same",
+    edits: [{ in: "vfio_dma_do_map", replace: "iommu->vaddr_invalid_count--;", by: ";" }],
+    guards: ["type1/no-attach-while-one-of-two-waits"],
+  },
+  {
+    name: "vaddr-given-twice",
+    fault: "memory may be given to a mapping that has some",
+    edits: [{
+      in: "vfio_dma_do_map",
+      replace: "!dma->vaddr_invalid || dma->iova != iova ||",
+      by: "dma->iova != iova ||",
+    }],
+    guards: ["type1/vaddr-taken-and-given"],
+  },
+  {
+    name: "vaddr-of-a-part",
+    fault: "memory may be given to the first part of a mapping",
+    edits: [{ in: "vfio_dma_do_map", replace: "dma->size != size) {", by: "!size) {" }],
+    guards: ["type1/vaddr-taken-and-given"],
+  },
+  {
+    name: "vaddr-and-access",
+    fault: "memory is given and access asked for at once",
+    edits: [{ in: "vfio_dma_do_map", replace: "(prot && set_vaddr) ||", by: "" }],
+    guards: ["type1/vaddr-with-access"],
+  },
+  {
+    name: "vaddr-taken-twice-counts",
+    fault: "taking memory twice doesn't give back what the call took",
+    edits: [{
+      in: "vfio_dma_do_unmap",
+      replace: "dma->vaddr_invalid = false;\n\t\t\t\t\tiommu->vaddr_invalid_count--;",
+      by: ";",
+    }],
+    guards: ["type1/vaddr-taken-twice"],
+  },
+  {
+    name: "vaddr-taken-twice-size",
+    fault: "taking memory twice tells the size of what was given back",
+    edits: [{ in: "vfio_dma_do_unmap", replace: "unmapped = 0;\n", by: ";\n" }],
+    guards: [],
+    unreachable: "a call that fails doesn't hand its size to the user",
+  },
+  {
+    name: "memory-unaligned",
+    fault: "memory needn't be aligned",
+    edits: [{ in: "vfio_dma_do_map", replace: "(size | iova | vaddr)", by: "(size | iova)" }],
+    guards: ["seed/map-unaligned"],
+  },
+  {
+    name: "memory-wraps",
+    fault: "memory may run over the end of the address space",
+    edits: [{ in: "vfio_dma_do_map", replace: "|| vaddr + size - 1 < vaddr", by: "" }],
+    guards: ["deviations/map-that-wraps"],
+  },
+  {
+    name: "budget-not-spent",
+    fault: "MAP doesn't count against the budget",
+    edits: [{ in: "vfio_dma_do_map", replace: "iommu->dma_avail--;", by: "" }],
+    guards: ["seed/three-mappings-and-no-more"],
+  },
+  {
+    name: "failed-mapping-stays",
+    fault: "a mapping whose memory can't be pinned stays in the tree",
+    edits: [{ in: "vfio_pin_map_dma", replace: "vfio_remove_dma(iommu, dma);", by: ";" }],
+    guards: ["type1/up-to-the-limit"],
+  },
+  {
+    name: "not-coherent",
+    fault: "mappings don't ask for coherent access",
+    edits: [{ in: "vfio_iommu_map", replace: "prot | IOMMU_CACHE", by: "prot" }],
+    guards: [],
+    unreachable: "only a device's DMA would show it, on hardware that isn't coherent by itself",
+  },
+  {
+    name: "list-against-the-start-missing",
+    fault: "a mapping may begin right at the start of a range only beyond it",
+    edits: [{ in: "vfio_iommu_iova_dma_valid", replace: "start >= node->start", by: "start > node->start" }],
+    guards: ["seed/reported-is-enforced"],
+  },
+  {
+    name: "empty-list-forbids",
+    fault: "an empty list allows nothing",
+    edits: [{ in: "vfio_iommu_iova_dma_valid", replace: "return list_empty(iova);", by: "return false;" }],
+    guards: [],
+    unreachable: "only containers of mediated devices have an empty list",
+  },
+  {
+    name: "map-too-short",
+    fault: "MAP reads a structure that is too short",
+    edits: [{ in: "vfio_iommu_type1_map_dma", replace: "map.argsz < minsz", by: "!map.argsz" }],
+    guards: ["seed/argsz-of-map"],
+  },
+  {
+    name: "map-unknown-flags",
+    fault: "MAP doesn't mind unknown flags",
+    edits: [{ in: "vfio_iommu_type1_map_dma", replace: "map.flags & ~mask", by: "!mask" }],
+    guards: ["seed/map-flags"],
+  },
+  {
+    name: "unmap-unaligned",
+    fault: "UNMAP takes an address in the middle of a page",
+    edits: [{ in: "vfio_dma_do_unmap", replace: "if (iova & (pgsize - 1))", by: "if (!pgsize)" }],
+    guards: ["seed/unmap-unaligned-where-nothing-is"],
+  },
+  {
+    name: "unmap-all-with-a-size",
+    fault: "unmapping all takes a size",
+    edits: [{ in: "vfio_dma_do_unmap", replace: "if (iova || size)", by: "if (iova)" }],
+    guards: ["seed/unmap-of-all"],
+  },
+  {
+    name: "unmap-cuts-the-start",
+    fault: "UNMAP of version 2 takes a mapping whose start it cuts off",
+    edits: [{ in: "vfio_dma_do_unmap", replace: "dma && dma->iova != iova", by: "!iommu" }],
+    guards: ["seed/v2-refuses-to-bisect"],
+  },
+  {
+    name: "v1-cuts-the-start",
+    fault: "UNMAP of version 1 takes a mapping whose start it cuts off",
+    edits: [{ in: "vfio_dma_do_unmap", replace: "!iommu->v2 && iova > dma->iova", by: "!iommu" }],
+    guards: ["seed/v1-starts-inside-a-mapping"],
+  },
+  {
+    name: "unmap-only-the-first",
+    fault: "UNMAP takes one mapping only",
+    edits: [{
+      in: "vfio_dma_do_unmap",
+      replace: "vfio_remove_dma(iommu, dma);",
+      by: "vfio_remove_dma(iommu, dma);\n break;",
+    }],
+    guards: ["seed/unmap-of-several"],
+  },
+  {
+    name: "unmap-with-any-page-size",
+    fault: "UNMAP takes a bitmap of any page size",
+    edits: [{ in: "vfio_dma_do_unmap", replace: "(bitmap->pgsize != pgsize)", by: "!pgsize" }],
+    guards: ["type1/unmap-with-bitmap-refused"],
+  },
+  {
+    name: "unmap-unknown-flags",
+    fault: "UNMAP doesn't mind unknown flags",
+    edits: [{ in: "vfio_iommu_type1_unmap_dma", replace: "unmap.flags & ~mask", by: "!mask" }],
+    guards: ["seed/unmap-flags"],
+  },
+  {
+    name: "fine-pages-unknown",
+    fault: "the IOMMU is never found to join small pages",
+    edits: [{ in: "vfio_test_domain_fgsp", replace: "domain->fgsp = true;", by: ";" }],
+    guards: [],
+    unreachable: "it only decides how many pages are unmapped at a time",
+  },
+];
