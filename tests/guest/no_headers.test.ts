@@ -4,15 +4,14 @@ import t from "#tap";
 import type { CellPlan } from "../../harness/check/cell_plan.ts";
 import { GuestKit } from "../../harness/check/guest_kit.ts";
 import { planRun } from "../../harness/check/plan.ts";
-import { rehearse } from "../../harness/check/rehearsal.ts";
-import { runCells } from "../../harness/check/run.ts";
 import { loadAllScenarios, loadMachinesNamed, loadPins } from "../../harness/cli/configs.ts";
 import { defaultCacheDir } from "../../harness/components/cache.ts";
 import { lackOfHeaders } from "../../harness/components/headers.ts";
 import { resolveKernel } from "../../harness/components/kernel.ts";
-import type { Event, ScenarioEnd } from "../../harness/report/events.ts";
+import type { ScenarioEnd } from "../../harness/report/events.ts";
 import { selectScenarios } from "../../harness/scenario/suite.ts";
 import { outDir } from "./out_dir.ts";
+import { playCell } from "./planned_cell.ts";
 
 const LACK = "its headers are gone";
 const context = { cacheDir: defaultCacheDir(), progress: () => {} };
@@ -29,15 +28,7 @@ t.test("headers of a version that the archive doesn't have", async (t) => {
 
 t.test("a guest without our modules plays what needs none, and the others are skipped", async (t) => {
   const plan = await planWithoutModules(await outDir(t));
-  const events: Event[] = [];
-  const exitCode = await runCells({
-    cells: rehearse([plan], () => {}),
-    jobs: 1,
-    commandLine: [],
-    version: "1",
-    signal: new AbortController().signal,
-    emit: (event) => void events.push(event),
-  });
+  const { exitCode, events } = await playCell(plan);
   t.equal(exitCode, 0);
   const ends = events.filter((event): event is ScenarioEnd => event.type === "scenario-end");
   const need = new Map(plan.scenarios.map(({ id, modules }) => [id, modules.length > 0]));

@@ -72,24 +72,29 @@ function requireModest(size: bigint): void {
 /** Of a hundred questions that nobody could answer for want of tracking so many begin it instead. */
 const BEGINNING_PERCENT = 80;
 
-export function drawDirtyGet(situation: Situation): WrittenStep {
-  const { random } = situation;
+/** The container and the range that are asked about; undefined where tracking had better begin first. */
+function drawQuestion(situation: Situation): { container?: string; iova: bigint; size: bigint } | undefined {
   const [key, type1] = pickBackend(situation);
-  if (!type1.tracksDirtyPages && random.chance(BEGINNING_PERCENT)) return drawDirty(situation);
+  if (!type1.tracksDirtyPages && situation.random.chance(BEGINNING_PERCENT)) return undefined;
   const { iova, size } = (isNonsense(situation) ? wrongRange : askedRange)(situation, type1);
   requireModest(size);
+  return { ...inContainer(key), iova, size };
+}
+
+export function drawDirtyGet(situation: Situation): WrittenStep {
+  const { random } = situation;
+  const question = drawQuestion(situation);
+  if (!question) return drawDirty(situation);
   const oddity = random.chance(6) || isNonsense(situation) ? bitmapOddity(random) : {};
   const argsz = isNonsense(situation) ? { argsz: random.oneOf([0n, 7n, 8n, 47n, 48n, 49n]) } : {};
-  return { "dirty-get": { ...inContainer(key), iova, size, ...oddity, ...argsz } };
+  return { "dirty-get": { ...question, ...oddity, ...argsz } };
 }
 
 export function drawUnmapWithBitmap(situation: Situation): WrittenStep {
   const { random } = situation;
-  const [key, type1] = pickBackend(situation);
-  if (!type1.tracksDirtyPages && random.chance(BEGINNING_PERCENT)) return drawDirty(situation);
-  const { iova, size } = (isNonsense(situation) ? wrongRange : askedRange)(situation, type1);
-  requireModest(size);
+  const question = drawQuestion(situation);
+  if (!question) return drawDirty(situation);
   const bitmap = random.chance(25) || isNonsense(situation) ? { bitmap: bitmapOddity(random) } : {};
   const argsz = isNonsense(situation) ? { argsz: random.oneOf([24n, 47n, 48n, 49n]) } : {};
-  return { unmap: { ...inContainer(key), iova, size, flags: 1n, ...bitmap, ...argsz } };
+  return { unmap: { ...question, flags: 1n, ...bitmap, ...argsz } };
 }
