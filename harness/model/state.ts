@@ -127,7 +127,10 @@ export interface State {
   /** Memory that an engine worked in, now or before: nobody knows what is in it. */
   readonly workingMemory: readonly Memory[];
   readonly processes: ReadonlyMap<string, Process>;
-  /** Memory of a device was mapped: the probe keeps it until the end, and with it the device open. */
+  /**
+   * Memory of a device was mapped: the probe keeps it until the end, and with it the device open, since what is mapped
+   * of a file holds the file. [mmap(2)]
+   */
   readonly keepsDeviceMemory: boolean;
   /** The one that makes the next call. */
   readonly process: string;

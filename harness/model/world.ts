@@ -38,6 +38,7 @@ export const OWNERS = ["uio_pci_generic", "virtio-pci"] as const;
  */
 export type Driver = "vfio-pci" | "pci-stub" | typeof OWNERS[number] | "none" | "absent";
 
+/** Whether a group that has such a driver on one of its devices isn't viable. [spec §1.3] */
 export const isOwner = (driver: Driver): boolean => OWNERS.some((owner) => owner === driver);
 
 /** What a device is, by QEMU's name: each can be had by vfio-pci, and is good for something else. */

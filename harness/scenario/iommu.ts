@@ -25,7 +25,8 @@ export const IOMMU_NEEDS = z.strictObject({
 export type IommuNeeds = z.infer<typeof IOMMU_NEEDS>;
 
 /**
- * The IOMMU that is described, made of the machine's own.
+ * The IOMMU that is described, made of the machine's own. A domain of whatever type has no more than its aperture.
+ * [guests/twodom]
  * @throws RangeError that says what is wrong: the machine's IOMMU can't be made to do more than it does
  */
 export function describedIommu(name: string, needs: IommuNeeds, own: Iommu, symbols: Symbols): Iommu {

@@ -12,7 +12,7 @@ import { open } from "../../harness/model/lifecycle.ts";
 import { U64_MAX } from "../../harness/model/range_list.ts";
 import { mappingAt } from "./mapping.ts";
 import { KERNELS, Play } from "./play.ts";
-import { group, INTEL, MSI, worldOf } from "./worlds.ts";
+import { AMD, group, INTEL, MSI, worldOf } from "./worlds.ts";
 
 const WORLD = worldOf({ a: group(INTEL, [MSI]) });
 const PAGE = 0x1000n;
@@ -153,6 +153,22 @@ t.test("dirty-creep: bits that were shifted stay behind [§7.4, §12.2]", async 
     t.equal(get(play, SHIFTED), upTo("0x105fff"), "0x3e");
     t.equal(get(play, SHIFTED), upTo("0x106fff"), "0x7e: one page more each time");
   }
+});
+
+t.test("stale bits behind the last address are told from 0 on [§7.4]", async (t) => {
+  const play = Play.real("6.12.117", worldOf({ a: group(AMD, [MSI]) }));
+  play.start(3n, "a");
+  dirty(play, DIRTY_START);
+  const iova = 0xffffffffffff9000n;
+  play.map(iova, PAGE);
+  t.equal(
+    get(play, { iova: 0xfffffffffffe2000n, size: 0x19n * PAGE }),
+    "ok dirty=0xffffffffffff9000..0xffffffffffff9fff",
+  );
+  t.equal(
+    get(play, { iova: iova - PAGE, size: 2n * PAGE }),
+    "ok dirty=0xffffffffffff9000..0xffffffffffff9fff,0x10000..0x10fff",
+  );
 });
 
 t.test("right: no bit stays behind [§7.4]", async (t) => {
