@@ -1,6 +1,7 @@
 /** A live guest with a group in a container, and the two models that know it. */
 import type { Target } from "../check/assignment.ts";
 import type { CellPlan } from "../check/cell_plan.ts";
+import { Comparison } from "../check/comparison.ts";
 import { targetOf } from "../check/preparation.ts";
 import { conditionOf } from "../check/execution.ts";
 import { type PredictedAction, TwoModels } from "../check/two_models.ts";
@@ -13,7 +14,7 @@ import { type Action, commandOf } from "../scenario/action.ts";
 import { openAction, setIommuAction, TYPE1_V2 } from "../scenario/steps/container.ts";
 import { groupOpenAction, setContainerAction } from "../scenario/steps/group.ts";
 import { allowUnsafeInterruptsAction } from "../scenario/steps/parameter.ts";
-import { Comparison } from "./comparison.ts";
+import { requireMatch } from "./mismatch.ts";
 
 export const CONTAINER = "c0";
 const GROUP = "A";
@@ -61,7 +62,7 @@ export class BenchGuest {
     this.#baselinePages = conditionOf(await this.#guest.ask("reset")).lockedPages;
     this.#models = this.#newModels();
     const prepared = this.predict([...this.#world.values()].flatMap(preparation));
-    new Comparison(this.#baselinePages).compare(prepared, await this.send(prepared));
+    requireMatch(new Comparison(this.#baselinePages), prepared, await this.send(prepared));
   }
 
   #newModels(): TwoModels {

@@ -5,7 +5,7 @@ import { targetOf } from "../check/preparation.ts";
 import { generate } from "../explore/generate.ts";
 import type { Playable } from "../explore/playable.ts";
 import { Player } from "../explore/player.ts";
-import { MismatchError } from "./comparison.ts";
+import { MismatchError } from "./mismatch.ts";
 
 /** What it took to play some sequences. */
 export interface Exploring {

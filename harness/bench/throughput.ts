@@ -1,8 +1,9 @@
 /** Compared steps per second: how fast steps are predicted, played in a guest, and held against the prediction. */
+import { Comparison } from "../check/comparison.ts";
 import type { PredictedAction } from "../check/two_models.ts";
 import type { Action } from "../scenario/action.ts";
 import type { BenchGuest } from "./bench_guest.ts";
-import { Comparison } from "./comparison.ts";
+import { requireMatch } from "./mismatch.ts";
 
 /** What it took to compare some steps. */
 export interface Throughput {
@@ -40,7 +41,7 @@ export async function measureThroughput(guest: Player, steps: readonly Action[])
     const replies = running && await clock.wait("waitMs", running.replies);
     const earlier = running?.predicted ?? [];
     running = { predicted, replies: sent(guest, predicted) };
-    clock.time("compareMs", () => comparison.compare(earlier, replies ?? []));
+    clock.time("compareMs", () => requireMatch(comparison, earlier, replies ?? []));
     actions += earlier.length;
   }
   return { steps: steps.length, actions, ...clock.read() };

@@ -2,7 +2,7 @@
 import process from "node:process";
 import type { Command } from "commander";
 import { bench, type BenchResult } from "../bench/bench.ts";
-import { MismatchError } from "../bench/comparison.ts";
+import { MismatchError } from "../bench/mismatch.ts";
 import type { Exploring } from "../bench/exploring.ts";
 import { EXIT_DIFFERENT, EXIT_INTERRUPTED } from "../check/run.ts";
 import { CannotTestError, UsageError } from "../errors.ts";

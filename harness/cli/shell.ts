@@ -9,7 +9,7 @@ import { CannotTestError } from "../errors.ts";
 import { linesOf, obey, Prompt } from "../explore/shell/conversation.ts";
 import { groupsText } from "../explore/shell/describe.ts";
 import { History, historyFile } from "../explore/shell/history.ts";
-import { type Boot, LivePlayground } from "../explore/shell/live_playground.ts";
+import { type Boot, LiveGuest } from "../explore/shell/live_guest.ts";
 import { openingOf } from "../explore/shell/opening.ts";
 import { inColour, plain } from "../explore/shell/paint.ts";
 import { Session } from "../explore/shell/session.ts";
@@ -86,7 +86,7 @@ async function talk(
       isSurprising ||= boot.complaint !== undefined || boot.surprise !== undefined;
       print(bootText(plan, boot));
     };
-    await using guest = await LivePlayground.booted(plan, target, world, signal, tell);
+    await using guest = await LiveGuest.booted(plan, target, world, signal, tell);
     print(groupsText(opening));
     const { session, report } = await Session.begin(opening, target, guest);
     const shell = new Shell(session, {

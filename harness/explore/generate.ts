@@ -2,7 +2,6 @@
 import { assignGroups, type Assignment, type Target, whyNot } from "../check/assignment.ts";
 import { plainGroupOf } from "../check/casting.ts";
 import { ModelPlay } from "../check/model_play.ts";
-import type { Prediction } from "../check/prediction.ts";
 import { FatalFault } from "../model/dma.ts";
 import { HandleError } from "../model/lifecycle.ts";
 import { MAIN_PROCESS } from "../model/state.ts";
@@ -10,21 +9,14 @@ import { type Scenario, stepFrom } from "../scenario/scenario.ts";
 import type { Step } from "../scenario/step.ts";
 import { isAffordable, mapIn } from "./draw/affordable.ts";
 import { drawAttach, drawByHand } from "./draw/attaching.ts";
-import { drawEdges, drawHaunts } from "./draw/haunts.ts";
+import { drawEdges, drawMeetingAddresses } from "./draw/meeting_addresses.ts";
 import { drawProfile, drawWeights, type Profile } from "./draw/profile.ts";
 import { Random, type Weighted } from "./draw/random.ts";
 import { drawSetting, plainSetting } from "./draw/setting.ts";
 import { doneBy, NothingToDraw, type Situation, type StepDraw, type Traits } from "./draw/situation.ts";
 import { drawTraits } from "./draw/traits.ts";
-import { scenarioOf, type Sequence, type Setting, type WrittenStep } from "./sequence.ts";
-
-/** A sequence, and what it comes to. */
-export interface Generated {
-  readonly sequence: Sequence;
-  readonly scenario: Scenario;
-  readonly assignment: Assignment;
-  readonly prediction: Prediction;
-}
+import type { Playable } from "./playable.ts";
+import { scenarioOf, type Setting, type WrittenStep } from "./sequence.ts";
 
 /**
  * A sequence that the machine can play. The same arguments give the same one, anywhere.
@@ -36,14 +28,14 @@ export function generate(
   index: number,
   target: Target,
   { stepsMost }: { readonly stepsMost: number },
-): Generated {
+): Playable {
   const random = new Random(seed, index);
   const name = `sequence-${seed >>> 0}-${index}`;
   const profile = drawProfile(random);
-  const { setting, scenario, haunts } = drawBeginning(random, target, profile, name);
+  const { setting, scenario, meetingAddresses } = drawBeginning(random, target, profile, name);
   const assignment = assignGroups(scenario, target);
   const traits = drawTraits(random, target, setting, profile, [
-    ...haunts,
+    ...meetingAddresses,
     ...drawEdges(random, assignment.world),
   ]);
   const play = new ModelPlay(scenario, assignment, target);
@@ -68,18 +60,18 @@ const SOME_STEP: WrittenStep = { open: "c0" };
 interface Beginning {
   readonly setting: Setting;
   readonly scenario: Scenario;
-  readonly haunts: readonly bigint[];
+  readonly meetingAddresses: readonly bigint[];
 }
 
 function drawBeginning(random: Random, target: Target, profile: Profile, name: string): Beginning {
-  const haunts = drawHaunts(random, plainGroupOf(target.groups), profile.hasEngine);
+  const meetingAddresses = drawMeetingAddresses(random, plainGroupOf(target.groups), profile.hasEngine);
   for (let tries = 0; tries <= SETTINGS_MOST; tries++) {
     const setting = tries < SETTINGS_MOST
-      ? drawSetting(random, target, haunts, profile)
+      ? drawSetting(random, target, meetingAddresses, profile)
       : plainSetting(target);
     const scenario = scenarioOf({ setting, steps: [SOME_STEP] }, name);
     if (whyNot(scenario, target) !== undefined) continue;
-    return { setting, scenario, haunts };
+    return { setting, scenario, meetingAddresses };
   }
   throw new RangeError("the machine has no group to play sequences with");
 }

@@ -1,5 +1,5 @@
 import t from "#tap";
-import { MismatchError } from "../../harness/bench/comparison.ts";
+import { MismatchError } from "../../harness/bench/mismatch.ts";
 import { measureExploring, type SequencePlayer } from "../../harness/bench/exploring.ts";
 import type { Execution } from "../../harness/check/execution.ts";
 import { generate } from "../../harness/explore/generate.ts";

@@ -1,5 +1,5 @@
 import t from "#tap";
-import { MismatchError } from "../../harness/bench/comparison.ts";
+import { MismatchError } from "../../harness/bench/mismatch.ts";
 import { measureThroughput, type Player } from "../../harness/bench/throughput.ts";
 import { ok } from "../../harness/model/answer.ts";
 import type { Action } from "../../harness/scenario/action.ts";

@@ -1,7 +1,8 @@
 import t from "#tap";
 import { assignGroups, type Target } from "../../harness/check/assignment.ts";
 import { predict, type Prediction } from "../../harness/check/prediction.ts";
-import { generate, type Generated } from "../../harness/explore/generate.ts";
+import { generate } from "../../harness/explore/generate.ts";
+import type { Playable } from "../../harness/explore/playable.ts";
 import { scenarioText } from "../../harness/explore/scenario_file.ts";
 import { answerText } from "../../harness/model/answer.ts";
 import { parseScenarios } from "../../harness/scenario/scenario.ts";
@@ -29,7 +30,7 @@ const textOf = ({ actions, leakedPages }: Pick<Prediction, "actions" | "leakedPa
   `${leakedPages} pages leak`,
 ];
 
-const sequencesOn = (target: Target): Generated[] =>
+const sequencesOn = (target: Target): Playable[] =>
   Array.from({ length: SEQUENCES }, (_, index) => generate(SEED, index, target, OPTIONS));
 
 for (const [name, target] of Object.entries(targets)) {

@@ -2,7 +2,8 @@
 import t from "#tap";
 import type { Target } from "../../harness/check/assignment.ts";
 import type { PredictedAction } from "../../harness/check/two_models.ts";
-import { generate, type Generated } from "../../harness/explore/generate.ts";
+import { generate } from "../../harness/explore/generate.ts";
+import type { Playable } from "../../harness/explore/playable.ts";
 import { answerText } from "../../harness/model/answer.ts";
 import { PAGE_SIZE } from "../../harness/model/constants.ts";
 import { HandleError } from "../../harness/model/lifecycle.ts";
@@ -31,7 +32,7 @@ interface Faulty {
   readonly name: string;
   readonly target: Target;
   /** Whether it answers otherwise than is right, or keeps pages that it shouldn't. */
-  differs(generated: Generated): boolean;
+  differs(generated: Playable): boolean;
 }
 
 /** Whoever plays takes this kernel for one that does what is right. */
@@ -46,7 +47,7 @@ function playedWith(
   target: Target,
   deviations: ReadonlySet<DeviationName>,
   fault: Fault,
-  { assignment, prediction }: Generated,
+  { assignment, prediction }: Playable,
 ): boolean {
   let state = initialState(semanticsOf(target.version, deviations), assignment.world);
   for (const { action, right } of prediction.actions) {

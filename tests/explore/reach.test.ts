@@ -4,7 +4,8 @@ import { resolve } from "node:path";
 import { assignGroups, type Target, whyNot } from "../../harness/check/assignment.ts";
 import { predict } from "../../harness/check/prediction.ts";
 import type { PredictedAction } from "../../harness/check/two_models.ts";
-import { generate, type Generated } from "../../harness/explore/generate.ts";
+import { generate } from "../../harness/explore/generate.ts";
+import type { Playable } from "../../harness/explore/playable.ts";
 import { U64_MAX } from "../../harness/model/range_list.ts";
 import { STEP_KINDS } from "../../harness/scenario/kinds.ts";
 import { loadScenarios, type Scenario } from "../../harness/scenario/scenario.ts";
@@ -34,8 +35,8 @@ const NEEDS_DEVICES = [
   "group-open ENOENT §1.1 row 3",
 ];
 
-function sequencesOn(target: Target): Generated[] {
-  const all: Generated[] = [];
+function sequencesOn(target: Target): Playable[] {
+  const all: Playable[] = [];
   let steps = 0;
   for (let index = 0; steps < STEPS; index++) {
     const generated = generate(SEED, index, target, OPTIONS);

@@ -53,10 +53,10 @@ export function someEdge({ random, state, traits }: Situation, type1: Type1): bi
     : choice < 14
     ? edgesAround(state, random.oneOf(traits.groups))
     : choice < 19
-    ? traits.haunts
+    ? traits.meetingAddresses
     : [0n, END];
   const near = traits.isInReach ? edges.filter((edge) => edge <= REACH) : edges;
-  return random.oneOf(near.length > 0 ? near : traits.haunts);
+  return random.oneOf(near.length > 0 ? near : traits.meetingAddresses);
 }
 
 /** Ends of pages at or beside an edge. */

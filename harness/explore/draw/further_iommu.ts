@@ -13,18 +13,20 @@ export function drawIommu(
   target: Target,
   { iommu }: Group,
   borders: readonly bigint[],
-  haunts: readonly bigint[],
+  meetingAddresses: readonly bigint[],
 ): Readonly<Record<string, unknown>> {
   const { iommuKind, version } = target;
   const knowsCoherency = (iommuKind === "intel" || iommuKind === "amd") && isFrom(version, "6.1");
   // Where a new domain refuses a mapping, the unwind makes tables of an SMMU complain. [spec §19]
   const mayRefuse = iommuKind !== "smmuv3";
   return {
-    ...(random.chance(60) ? { aperture: drawAperture(random, iommu.aperture, borders, haunts) } : {}),
+    ...(random.chance(60)
+      ? { aperture: drawAperture(random, iommu.aperture, borders, meetingAddresses) }
+      : {}),
     ...(random.chance(30) ? { "page-sizes": somePageSizes(random, iommu.pageSizes) } : {}),
     ...(knowsCoherency && random.chance(30) ? { coherent: random.chance(50) } : {}),
     ...(mayRefuse && random.chance(60)
-      ? { refuses: drawRefused(random, haunts, refusedMost(iommuKind, iommu.aperture)) }
+      ? { refuses: drawRefused(random, meetingAddresses, refusedMost(iommuKind, iommu.aperture)) }
       : {}),
   };
 }
@@ -34,9 +36,11 @@ function drawAperture(
   random: Random,
   own: Range,
   borders: readonly bigint[],
-  haunts: readonly bigint[],
+  meetingAddresses: readonly bigint[],
 ): string {
-  const inside = [...haunts, ...borders].filter((border) => own.start < border && border <= own.last);
+  const inside = [...meetingAddresses, ...borders].filter((border) =>
+    own.start < border && border <= own.last
+  );
   if (inside.length === 0) return rangeText(own);
   const odd = random.weighted<bigint>([[6, 0n], [1, 1n], [1, PAGE_SIZE]]);
   const some = random.chance(70) ? inside[0]! : random.oneOf(inside) + odd;
@@ -57,9 +61,9 @@ const refusedMost = (iommuKind: string, { last }: Range): bigint =>
 
 const TABLE_ENTRIES = 512n;
 
-function drawRefused(random: Random, haunts: readonly bigint[], most: bigint): string {
+function drawRefused(random: Random, meetingAddresses: readonly bigint[], most: bigint): string {
   const size = random.oneOf([16n, 512n]) * PAGE_SIZE;
-  const from = alignDown(random.oneOf(haunts)) - random.oneOf([0n, 1n, 8n]) * PAGE_SIZE;
+  const from = alignDown(random.oneOf(meetingAddresses)) - random.oneOf([0n, 1n, 8n]) * PAGE_SIZE;
   const start = from < 0n || from > most - size ? 0n : from;
   return rangeText({ start, last: start + size - 1n });
 }

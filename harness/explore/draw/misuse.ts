@@ -46,7 +46,7 @@ export function drawTooEarly(situation: Situation): WrittenStep {
   const bare = heldContainers(situation).filter(([, { type1 }]) => !type1);
   if (bare.length === 0) nothingToDraw();
   const container = inContainer(random.oneOf(bare)[0]);
-  const range = { iova: pageAt(random, random.oneOf(traits.haunts)), size: someSize(random) };
+  const range = { iova: pageAt(random, random.oneOf(traits.meetingAddresses)), size: someSize(random) };
   return random.oneOf<WrittenStep>([
     { map: { ...container, ...range } },
     { unmap: { ...container, ...range } },

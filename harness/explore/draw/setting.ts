@@ -20,14 +20,14 @@ export type Wishes = Pick<Profile, "hasManyGroups" | "hasEngine">;
 export function drawSetting(
   random: Random,
   target: Target,
-  haunts: readonly bigint[],
+  meetingAddresses: readonly bigint[],
   wishes: Wishes,
 ): Setting {
   const own = plainGroupOf(target.groups);
   const chosen = drawGroups(random, target.groups, wishes);
   const names = NAMES.slice(0, chosen.length);
   const mayInject = target.lackOfModules === undefined;
-  const borders = [...bordersOf(own), ...haunts];
+  const borders = [...bordersOf(own), ...meetingAddresses];
   const places = drawPlaces(random, names);
   const groups = Object.fromEntries(
     names.map((name, index) => [name, {
@@ -37,7 +37,7 @@ export function drawSetting(
     }]),
   );
   const described = [...new Set(places.values())].sort().map((name) =>
-    [name, drawIommu(random, target, own, borders, haunts)] as const
+    [name, drawIommu(random, target, own, borders, meetingAddresses)] as const
   );
   return {
     groups,

@@ -18,7 +18,7 @@ export interface Traits {
   /** More than this a container is seldom given: every group that comes or goes has all of them looked at. */
   readonly mappingsMost: number;
   /** Addresses around which things happen, so that they meet. */
-  readonly haunts: readonly bigint[];
+  readonly meetingAddresses: readonly bigint[];
   /** Where devices are to be able to reach: below 2^32. */
   readonly isInReach: boolean;
   /** Containers get their IOMMUs call by call, and of any type. */

@@ -32,7 +32,7 @@ export function drawTraits(
   target: Target,
   setting: Setting,
   profile: Profile,
-  haunts: readonly bigint[],
+  meetingAddresses: readonly bigint[],
 ): Traits {
   const groups = Object.keys(setting.groups);
   const mayLeak = random.below(1000) < LEAKING_OF_THOUSAND;
@@ -43,7 +43,7 @@ export function drawTraits(
     nonsensePercent: profile.nonsensePercent,
     memoryKinds: memoryKinds(random, target, profile),
     mappingsMost: profile.mappingsMost,
-    haunts: mayLeak ? [...haunts, TOP_PAGE] : haunts,
+    meetingAddresses: mayLeak ? [...meetingAddresses, TOP_PAGE] : meetingAddresses,
     isInReach: profile.hasEngine,
     beginsByHand: random.chance(BY_HAND_PERCENT),
     firstSteps: random.chance(BUDGET_PERCENT) ? [drawBudget(random)] : [],

@@ -32,12 +32,12 @@ export function drawInject({ random, traits, state }: Situation): WrittenStep {
   const group = random.oneOf(traits.groups);
   const reserved = random.chance(EVERYTHING_PERCENT)
     ? everything(entryOf(state.world, group), () => "direct")
-    : [drawRegion(random, traits.haunts)];
+    : [drawRegion(random, traits.meetingAddresses)];
   return { inject: { group, reserved } };
 }
 
-function drawRegion(random: Random, haunts: readonly bigint[]): string {
-  const start = random.oneOf(haunts) + PAGE_SIZE * random.between(0n, 4n);
+function drawRegion(random: Random, meetingAddresses: readonly bigint[]): string {
+  const start = random.oneOf(meetingAddresses) + PAGE_SIZE * random.between(0n, 4n);
   const last = start + random.oneOf([0n, PAGE_SIZE - 1n, 16n * PAGE_SIZE - 1n]);
   return `${rangeText({ start, last })} ${random.oneOf(RESERVED_KINDS)}`;
 }

@@ -20,13 +20,13 @@ import { readBackAction } from "../../scenario/steps/info.ts";
 import { INJECTION_FAULTS } from "../../scenario/steps/injection.ts";
 import { PLACEMENT_FAULTS } from "../../scenario/steps/placement.ts";
 import type { WrittenStep } from "../sequence.ts";
-import { type Compared, Comparison, type Standing } from "./comparison.ts";
+import { type Compared, Comparison, type Standing } from "../../check/comparison.ts";
 import { GuestLog } from "./guest_log.ts";
 import { explaining } from "./known_faults.ts";
 import type { Opening } from "./opening.ts";
 
 /** Where a session is played. */
-export interface Playground {
+export interface SessionGuest {
   /** What the guest is like when nothing of a session is in it. */
   readonly condition: Condition;
   /** @throws GuestLost, ProtocolError */
@@ -107,7 +107,7 @@ export class NoGuestError extends UsageError {
 export class Session {
   readonly opening: Opening;
   readonly #target: Target;
-  readonly #guest: Playground;
+  readonly #guest: SessionGuest;
   #play: ModelPlay;
   #comparison: Comparison;
   #actions: PredictedAction[] = [];
@@ -120,7 +120,7 @@ export class Session {
   #isLost = false;
   readonly #log: GuestLog;
 
-  private constructor(opening: Opening, target: Target, guest: Playground) {
+  private constructor(opening: Opening, target: Target, guest: SessionGuest) {
     this.opening = opening;
     this.#target = target;
     this.#guest = guest;
@@ -136,7 +136,7 @@ export class Session {
   static async begin(
     opening: Opening,
     target: Target,
-    guest: Playground,
+    guest: SessionGuest,
   ): Promise<{ session: Session; report: StepReport }> {
     const session = new Session(opening, target, guest);
     return { session, report: await session.#prepare() };

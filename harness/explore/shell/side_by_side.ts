@@ -5,7 +5,7 @@ import { DEVIATIONS } from "../../model/semantics.ts";
 import { visibleLine } from "../../report/visible.ts";
 import { readBackAction } from "../../scenario/steps/info.ts";
 import { inColumns, sideBySide } from "./columns.ts";
-import type { Standing } from "./comparison.ts";
+import type { Standing } from "../../check/comparison.ts";
 import type { Paint, Tone } from "./paint.ts";
 import { type Answered, isDifferent, isProof, type StepReport, type Trouble } from "./session.ts";
 

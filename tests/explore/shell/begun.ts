@@ -6,14 +6,14 @@ import { Session, type StepReport } from "../../../harness/explore/shell/session
 import { Shell } from "../../../harness/explore/shell/shell.ts";
 import { loadSpecification } from "../../../harness/cli/configs.ts";
 import { targetOf } from "../../check/target.ts";
-import { type Conduct, StandInPlayground } from "./stand_in_playground.ts";
+import { type Conduct, StandInGuest } from "./stand_in_guest.ts";
 
 /** Steps that show a known fault in the last of them. */
 export const STICKY = ["attach A", "inject B 0x0..0xfff reserved", "attach B", "detach B"];
 
 export async function begun(conduct: Conduct = {}, given?: WrittenScenario, target = targetOf()) {
   const opening = openingOf(given, target);
-  const guest = new StandInPlayground(target, opening.assignment.world, conduct);
+  const guest = new StandInGuest(target, opening.assignment.world, conduct);
   const { session, report } = await Session.begin(opening, target, guest);
   return { session, report, guest, target, opening };
 }

@@ -4,7 +4,7 @@ import type { WrittenStep } from "../../../harness/explore/sequence.ts";
 import { readStep } from "../../../harness/explore/shell/input.ts";
 import { AMD, targetOf } from "../../check/target.ts";
 import { begun, played, STICKY } from "./begun.ts";
-import type { Conduct } from "./stand_in_playground.ts";
+import type { Conduct } from "./stand_in_guest.ts";
 
 const again = async (session: Session, steps: readonly WrittenStep[] = []): Promise<StepReport[]> =>
   await session.playAgain(await session.leave(), steps);

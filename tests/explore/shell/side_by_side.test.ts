@@ -2,7 +2,7 @@ import t from "#tap";
 import { inColour, plain } from "../../../harness/explore/shell/paint.ts";
 import { briefText, reportText } from "../../../harness/explore/shell/side_by_side.ts";
 import { begun, played, STICKY } from "./begun.ts";
-import type { Conduct } from "./stand_in_playground.ts";
+import type { Conduct } from "./stand_in_guest.ts";
 
 const MAP = "map c0 0x1000 size 0x1000 rw";
 

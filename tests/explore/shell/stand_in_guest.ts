@@ -1,7 +1,7 @@
 /** A guest that a session is played on, made of the model. */
 import type { Condition, Request } from "../../../harness/check/execution.ts";
 import type { Target } from "../../../harness/check/assignment.ts";
-import type { Playground } from "../../../harness/explore/shell/session.ts";
+import type { SessionGuest } from "../../../harness/explore/shell/session.ts";
 import { GuestLost, type Loss } from "../../../harness/guest/guest_lost.ts";
 import { type DeviationName, deviationsOf, semanticsOf } from "../../../harness/model/semantics.ts";
 import { initialState, type State } from "../../../harness/model/state.ts";
@@ -23,7 +23,7 @@ export interface Conduct {
 
 const BASELINE_PAGES = 3n;
 
-export class StandInPlayground implements Playground {
+export class StandInGuest implements SessionGuest {
   readonly condition: Condition = { lockedPages: BASELINE_PAGES, taint: 0n };
   /** How often the same guest was cleaned, or another one booted. */
   readonly renewals: string[] = [];

@@ -9,7 +9,7 @@ import { checkWorld, namesOf } from "../../check/world_check.ts";
 import { GuestLost } from "../../guest/guest_lost.ts";
 import { membershipsOf } from "../../machine/predicted.ts";
 import type { World } from "../../model/world.ts";
-import type { Playground } from "./session.ts";
+import type { SessionGuest } from "./session.ts";
 
 /** What a guest showed when it had booted. */
 export interface Boot {
@@ -21,7 +21,7 @@ export interface Boot {
   readonly surprise?: string;
 }
 
-export class LivePlayground implements Playground, AsyncDisposable {
+export class LiveGuest implements SessionGuest, AsyncDisposable {
   readonly #plan: CellPlan;
   readonly #target: Target;
   readonly #world: World;
@@ -57,10 +57,10 @@ export class LivePlayground implements Playground, AsyncDisposable {
     world: World,
     signal: AbortSignal,
     tell: (boot: Boot) => void,
-  ): Promise<LivePlayground> {
-    const playground = new LivePlayground(plan, target, world, signal, tell);
-    await playground.boot();
-    return playground;
+  ): Promise<LiveGuest> {
+    const guest = new LiveGuest(plan, target, world, signal, tell);
+    await guest.boot();
+    return guest;
   }
 
   get condition(): Condition {

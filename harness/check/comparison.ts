@@ -1,7 +1,7 @@
 /** Answers held against both models one by one, as they come. */
-import { difference, parseReply, sinceBaseline } from "../../check/observation.ts";
-import type { PredictedAction } from "../../check/two_models.ts";
-import type { Answer } from "../../model/answer.ts";
+import { difference, parseReply, sinceBaseline } from "./observation.ts";
+import type { PredictedAction } from "./two_models.ts";
+import type { Answer } from "../model/answer.ts";
 
 /**
  * How an answer stands to the models. `same` is as is right, or was to be expected after what differed before; `known`

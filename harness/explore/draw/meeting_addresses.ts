@@ -14,7 +14,11 @@ const KNOWN = [0x0n, 0x100000n, 0x40000000n, 0x80000000n, 0xfee00000n, 0xfef0000
  * A few multiples of a page that the group's IOMMU translates.
  * @param isInReach below 2^32 only
  */
-export function drawHaunts(random: Random, { iommu: { aperture } }: Group, isInReach: boolean): bigint[] {
+export function drawMeetingAddresses(
+  random: Random,
+  { iommu: { aperture } }: Group,
+  isInReach: boolean,
+): bigint[] {
   const last = isInReach && aperture.last > REACH ? REACH : aperture.last;
   const known = KNOWN.filter((address) => aperture.start <= address && address <= last);
   return Array.from({ length: 2 + random.below(3) }, () => {
