@@ -19,7 +19,7 @@ const SHARE = 40;
 /** Guests at a time: each keeps one processor busy. */
 const JOBS = navigator.hardwareConcurrency;
 
-type Test = Pick<typeof t, "passing" | "teardown" | "comment" | "same" | "ok">;
+type Test = Pick<typeof t, "passing" | "teardown" | "comment" | "same" | "match">;
 
 t.jobs = JOBS;
 
@@ -103,16 +103,19 @@ t.test("an edit that doesn't fit the source is an error, not another mutant", as
   for (const [edit, message] of misfits) await t.rejects(buildMutant(NEWEST, "misfit", [edit]), { message });
 });
 
-/** Every guard must fail; or, where none can, every scenario must pass. */
+/**
+ * Every guard must fail; or, where none can, every scenario must pass. Whether a kernel that has lost track of memory or
+ * mappings answers wrongly or crashes of it depends on which pages it got: either finds it.
+ */
 async function judge(t: Test, guest: LiveGuest, mutant: Mutant): Promise<void> {
-  const { name, guards, unreachable, verdict = "mismatch" } = mutant;
+  const { name, guards, unreachable } = mutant;
   if (unreachable !== undefined) {
     t.same(failed(await play(t, guest, name, guest.applicable(scenarios))), [], unreachable);
     return;
   }
   const played = await play(t, guest, name, guards.map(named));
   for (const { scenario, execution } of played) {
-    t.ok(verdict.split(" or ").includes(execution.verdict), `${scenario} fails`, { execution });
+    t.match(execution.verdict, /^(mismatch|crash)$/, `${scenario} fails`, { execution });
   }
 }
 

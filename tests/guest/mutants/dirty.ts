@@ -148,7 +148,6 @@ export const DIRTY_MUTANTS: readonly Mutant[] = [
     fault: "what is mapped while pages are tracked gets no bitmap",
     edits: [{ in: "vfio_dma_do_map", replace: "ret = vfio_dma_bitmap_alloc(dma, pgsize);", by: "ret = 0;" }],
     guards: ["type1/mapped-while-tracked"],
-    verdict: "crash",
   },
   {
     name: "not-mapped-for-dirty",

@@ -200,7 +200,6 @@ export const DOMAIN_MUTANTS: readonly Mutant[] = [
     fault: "a new domain doesn't get the mappings that are there",
     edits: [{ in: "vfio_iommu_type1_attach_group", replace: "vfio_iommu_replay(iommu, domain)", by: "0" }],
     guards: ["domains/mapped-before-the-second-domain"],
-    verdict: "crash",
   },
   {
     name: "replay-of-the-first-mapping",
@@ -211,7 +210,6 @@ export const DOMAIN_MUTANTS: readonly Mutant[] = [
       by: "n = rb_first(&iommu->dma_list);\n\n\tfor (; n; n = NULL) {",
     }],
     guards: ["domains/replay-refused"],
-    verdict: "crash",
   },
   {
     name: "failed-replay-ignored",
@@ -222,7 +220,6 @@ export const DOMAIN_MUTANTS: readonly Mutant[] = [
       by: "if (resv_msi) {",
     }],
     guards: ["domains/replay-refused"],
-    verdict: "crash",
   },
   {
     name: "failed-replay-not-unwound",
@@ -240,14 +237,12 @@ export const DOMAIN_MUTANTS: readonly Mutant[] = [
     fault: "a new domain gets mappings as if their memory were contiguous",
     edits: [{ in: "vfio_iommu_replay", replace: "p == iommu_iova_to_phys(d->domain, i)", by: "p" }],
     guards: ["domains/replay-of-single-pages", "dma/replayed-into-a-second-domain"],
-    verdict: "mismatch or crash",
   },
   {
     name: "domains-not-unwound",
     fault: "what one domain refuses stays in the others",
     edits: [{ in: "vfio_iommu_map", replace: "iommu_unmap(d->domain, iova, npage << PAGE_SHIFT);", by: "" }],
     guards: ["domains/refused-by-the-older-domain"],
-    verdict: "crash",
   },
   {
     name: "refused-and-charged",
@@ -268,7 +263,6 @@ export const DOMAIN_MUTANTS: readonly Mutant[] = [
       by: "goto unwind;\n\n\t\tbreak;",
     }],
     guards: ["domains/unmapped-after-the-newest-domain-ended"],
-    verdict: "crash",
   },
   {
     name: "unmapped-in-the-newest-domain",
@@ -279,7 +273,6 @@ export const DOMAIN_MUTANTS: readonly Mutant[] = [
       by: ";",
     }],
     guards: ["domains/mapped-before-the-second-domain"],
-    verdict: "crash",
   },
   {
     name: "coherency-not-asked-for",

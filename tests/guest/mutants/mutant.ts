@@ -11,11 +11,6 @@ export interface Mutant {
   readonly edits: readonly Edit[];
   /** Scenarios that guard the rule: each must fail. */
   readonly guards: readonly string[];
-  /**
-   * How they fail: by a wrong answer, if nothing else is said. Which of both it is depends on chance where a fault
-   * lets go of memory that nobody held.
-   */
-  readonly verdict?: "mismatch" | "crash" | "hang" | "mismatch or crash";
   /** Why no scenario can see the fault on a stock guest. Instead of guards: then all must pass. */
   readonly unreachable?: string;
   /** Where the fault shows; on VT-d, if nothing else is said. */
